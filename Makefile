@@ -1,0 +1,53 @@
+# Everything on a fresh machine with Python 3.11+ and make.
+#   make demo    the main job on synthetic Kutai Timur data, run-time wheels only
+#   make test    the tests; nothing but PyPI needed
+#   make check   lint, types, layers, wheel contents
+#   make bench   speed beside the peers, printed as tables; asserts nothing
+#   make pins    renew the pinned requirements (needs uv)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: demo test check bench venv pins clean
+
+demo: $(VENV)/.run
+	$(BIN)/pprl demo --out demo --force
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/check_wheel.py
+
+bench: $(VENV)/.test
+	$(BIN)/python tests/bench/run.py
+
+venv: $(VENV)/.test
+
+# The run-time wheels and the project itself. The full environment holds them too.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes --no-deps -r requirements/run.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# With the oracles (clkhash past its pins, anonlink on Python 3.11), test tools and checkers.
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	$(INSTALL) --require-hashes --no-deps -r requirements/test.txt
+	touch $@
+
+PIN := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --quiet
+
+pins:
+	$(PIN) requirements/run.in -o requirements/run.txt
+	$(PIN) --override requirements/override.in requirements/test.in -o requirements/test.txt
+
+clean:
+	rm -rf $(VENV) demo dist build

@@ -1,0 +1,102 @@
+"""The ``pprl`` command: parses the line, runs the command, turns errors into exit codes.
+
+Exit codes: 0 done, 1 a bug, 2 usage, 3 bad local input, 4 a peer's bytes are broken, 5 a limit
+exceeded, 6 a missing back end, 7 waiting for another party, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pprl_cli import ui
+from pprl_cli.agency import check
+from pprl_cli.demo import demo
+from pprl_cli.lab import lab
+
+app = typer.Typer(
+    name="pprl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(check)
+app.command()(demo)
+app.add_typer(lab, name="lab")
+
+_LANGUAGE_OPTION = "--lang"
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+    if wanted:
+        import pprl  # noqa: PLC0415 - only when asked
+
+        ui.out(f"openpprl {pprl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def pprl(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
+    ] = False,
+    lang: Annotated[  # noqa: ARG001 - taken out of the line by run(); here for --help
+        str, typer.Option(metavar="en|id", help="Language of messages; default: the locale's.")
+    ] = "",
+) -> None:
+    """Link registers without showing an identity.
+
+    An agency checks and encodes its file at home; whoever links the encodings learns which
+    records belong together, and no name or number. `pprl demo` shows the whole way.
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    line, asked = _without_language(sys.argv[1:] if arguments is None else arguments)
+    ui.choose_language(asked)
+    sys.exit(_run(line))
+
+
+def _run(line: list[str]) -> int:
+    from pprl.errors import PprlError  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        result = app(line, standalone_mode=False)
+    except PprlError as error:
+        return ui.complain(error)
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        ui.say("cli.interrupted")
+        return ui.INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: report without showing data
+        shown = getattr(error, "show", None)
+        if shown is not None:  # a usage error of the parser
+            shown()
+            return int(getattr(error, "exit_code", 2))
+        return ui.confess(error)
+    return int(result or 0)
+
+
+def _without_language(line: list[str]) -> tuple[list[str], str | None]:
+    """Take ``--lang X`` out of the line, wherever it stands."""
+    rest: list[str] = []
+    asked = None
+    words = iter(line)
+    for word in words:
+        if word == "--":
+            rest.extend([word, *words])
+        elif word == _LANGUAGE_OPTION:
+            asked = next(words, None)
+        elif word.startswith(f"{_LANGUAGE_OPTION}="):
+            asked = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return rest, asked

@@ -1,0 +1,138 @@
+"""How commands speak: sentences from the catalogue on stderr, results on stdout.
+
+Progress and messages never mix with data, so every command can be piped. Nothing here prints a
+cell of anybody's file.
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from pprl import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pprl.errors import PprlError
+
+INTERNAL_ERROR = 1
+INTERRUPTED = 130
+_language: list[catalogue.Language] = []  # set once by main, before any command runs
+
+
+def choose_language(asked: str | None) -> None:
+    """Speak the language asked for, else the locale's, else English."""
+    name = asked or locale.getlocale()[0] or os.environ.get("LANG", "")
+    found = next((one for one in catalogue.LANGUAGES if name.lower().startswith(one)), "en")
+    _language[:] = [cast("catalogue.Language", found)]
+
+
+def language() -> catalogue.Language:
+    """Return the language in use."""
+    return _language[0] if _language else "en"
+
+
+def sentence(code: str, **values: str | int) -> str:
+    """Return a sentence of the catalogue in the language in use."""
+    return catalogue.text(code, values, language())
+
+
+def say(code: str, **values: str | int) -> None:
+    """Say a sentence on stderr."""
+    print(sentence(code, **values), file=sys.stderr)
+
+
+def out(line: str = "") -> None:
+    """Print a line of result on stdout."""
+    print(line)
+
+
+def out_json(content: Mapping[str, object]) -> None:
+    """Print a result as JSON on stdout."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def complain(error: PprlError) -> int:
+    """Say what went wrong and what to do about it, on stderr; return the exit code."""
+    text = catalogue.text(error.code, error.values, language())
+    hint = catalogue.hint(error.code, error.values, language())
+    print(f"pprl: {text}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def confess(error: BaseException) -> int:
+    """Report a bug without showing any data: where it happened, not with which values."""
+    print(f"pprl: {sentence('cli.bug', kind=type(error).__name__)}", file=sys.stderr)
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        print(f"  {code.co_filename}:{trace.tb_lineno} {code.co_qualname}", file=sys.stderr)
+        trace = trace.tb_next
+    return INTERNAL_ERROR
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -> None:
+    """Print an aligned table on stdout; numbers to the right."""
+    written = [[_cell(cell) for cell in row] for row in rows]
+    widths = [
+        max(len(text) for text in column) for column in zip(headers, *written, strict=True)
+    ]
+    numeric = [
+        all(isinstance(row[place], int | float) for row in rows) for place in range(len(headers))
+    ]
+    for line in ([*headers], ["-" * width for width in widths], *written):
+        cells = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        out("  ".join(cells).rstrip())
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+@contextmanager
+def progress(code: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar with rate and time left while a terminal is watching.
+
+    Yields a function that takes the amount done so far.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - rich costs time that --help shouldn't pay
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(sentence(code), total=total, rate="")
+
+        def advance(done: int) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=done, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield advance

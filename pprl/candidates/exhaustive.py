@@ -1,0 +1,183 @@
+"""Every pair: all filters of one side against all filters of the other.
+
+The work is cut into spans of rows of either side that a thread finishes in some hundredths of a
+second. Spans are independent and their pairs are sorted in the end, so the result does not
+depend on the number of threads. Memory is linear in the records of the smaller side and in the
+pairs found, which ``max_pairs`` bounds.
+
+It takes no token into account and decides nothing beyond the threshold.
+
+>>> left = np.array([[0b0111], [0b0000]], dtype=np.uint64)
+>>> right = np.array([[0b1000], [0b1111]], dtype=np.uint64)
+>>> similar_pairs(left, right, threshold=800_000)
+Pairs(left=array([0], dtype=int32), right=array([1], dtype=int32), \
+similarity=array([857142], dtype=int32))
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from pprl.compare.kernels import similar
+from pprl.compare.measure import Counts, dice_millionths, least_common_dice
+from pprl.compare.packing import SortedFilters, Strip, Words, sort_filters
+from pprl.compare.pairs import Pairs
+from pprl.errors import LimitError
+
+MAX_PAIRS = 200_000_000
+MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
+
+_TILED_ROWS = 2_048  # with a strip part they fill the second-level cache about half
+_STRIP_PART_ROWS = 4_096
+_STRIP_ROWS = 32 * _STRIP_PART_ROWS
+
+
+@dataclass(frozen=True)
+class Span:
+    """A rectangle of pairs: places in the two sorted sides, stop not included."""
+
+    strip_start: int
+    strip_stop: int
+    tiles_start: int
+    tiles_stop: int
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs in the rectangle."""
+        return (self.strip_stop - self.strip_start) * (self.tiles_stop - self.tiles_start)
+
+
+def spans(
+    n_strip: int, n_tiled: int, strip_rows: int = _STRIP_ROWS, tiled_rows: int = _TILED_ROWS
+) -> Iterator[Span]:
+    """Cut ``n_strip * n_tiled`` pairs into spans that cover each pair once.
+
+    >>> [span.n_pairs for span in spans(3, 5, strip_rows=2, tiled_rows=4)]
+    [8, 2, 4, 1]
+    """
+    for first in range(0, n_strip, strip_rows):
+        for start in range(0, n_tiled, tiled_rows):
+            yield Span(
+                first, min(first + strip_rows, n_strip), start, min(start + tiled_rows, n_tiled)
+            )
+
+
+def similar_pairs(
+    left: Words,
+    right: Words,
+    threshold: int,
+    *,
+    threads: int | None = None,
+    max_pairs: int = MAX_PAIRS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pairs:
+    """Return all pairs of non-empty filters whose Dice coefficient reaches the threshold.
+
+    Parameters
+    ----------
+    left, right
+        Filters, ``uint64 (records, words)``, equally many words; zeros are never similar.
+    threshold
+        In millionths.
+    threads
+        As many as this process may use when not given.
+    max_pairs
+        How many similar pairs may be kept: 12 bytes each, and some 50 while they are sorted.
+    progress
+        Called in this thread with pairs compared and pairs in all.
+
+    Returns
+    -------
+    Pairs
+        Sorted by left row, then right row.
+
+    Raises
+    ------
+    LimitError
+        More than ``max_pairs`` pairs are similar, or a side has more than 2**31 - 1 records.
+    """
+    if max(len(left), len(right)) > MAX_RECORDS:
+        raise LimitError("link.too_many_records", limit=MAX_RECORDS)
+    swapped = len(left) > len(right)
+    job = _Job.prepare(*((right, left) if swapped else (left, right)), threshold, max_pairs)
+    total = len(job.rows) * len(job.others)
+    parts: list[Pairs] = []
+    compared = 0
+    pool = ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="pprl-compare")
+    try:
+        work = list(spans(len(job.rows), len(job.others)))
+        for span, part in zip(work, pool.map(job.run, work), strict=True):
+            parts.append(part)
+            compared += span.n_pairs
+            if progress is not None:
+                progress(compared, total)
+    finally:
+        job.stopped = True
+        pool.shutdown(cancel_futures=True)
+    pairs = Pairs.concat(parts)
+    return (Pairs(pairs.right, pairs.left, pairs.similarity) if swapped else pairs).sorted()
+
+
+def available_threads() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Job:
+    """What the threads share: both sides, read only, and the count of pairs kept so far."""
+
+    def __init__(
+        self, rows: SortedFilters, others: SortedFilters, threshold: int, max_pairs: int
+    ) -> None:
+        self.rows = rows
+        self.others = others
+        self.stopped = False
+        self._strip: Strip = rows.strip(0, len(rows))
+        self._needed: Counts = least_common_dice(threshold, rows.words.shape[1] * 64)
+        self._max_pairs = max_pairs
+        self._kept = 0
+        self._lock = Lock()
+
+    @classmethod
+    def prepare(cls, rows: Words, others: Words, threshold: int, max_pairs: int) -> "_Job":
+        return cls(sort_filters(rows), sort_filters(others), threshold, max_pairs)
+
+    def run(self, span: Span) -> Pairs:
+        if self._out_of_reach(span):
+            return Pairs.concat([])
+        tiles = self.others.tiles(span.tiles_start, span.tiles_stop)
+        parts: list[Pairs] = []
+        for start in range(span.strip_start, span.strip_stop, _STRIP_PART_ROWS):
+            stop = min(start + _STRIP_PART_ROWS, span.strip_stop)
+            for row, other, common in similar(self._strip.part(start, stop), tiles, self._needed):
+                if self.stopped:
+                    return Pairs.concat([])
+                self._count(len(row))
+                places, other_places = start + row, span.tiles_start + other
+                similarity = dice_millionths(
+                    common.astype(np.int64),
+                    self.rows.set_bits[places],
+                    self.others.set_bits[other_places],
+                )
+                parts.append(
+                    Pairs.of(self.rows.rows[places], self.others.rows[other_places], similarity)
+                )
+        return Pairs.concat(parts)
+
+    def _out_of_reach(self, span: Span) -> bool:
+        # Two filters share at most the bits of the smaller one; both sides are sorted.
+        rows = self.rows.set_bits[[span.strip_start, span.strip_stop - 1]]
+        others = self.others.set_bits[[span.tiles_start, span.tiles_stop - 1]]
+        return bool(min(rows[1], others[1]) < self._needed[rows[0] + others[0]])
+
+    def _count(self, found: int) -> None:
+        with self._lock:
+            self._kept += found
+            if self._kept > self._max_pairs:
+                raise LimitError("link.too_many_pairs", limit=self._max_pairs)

@@ -1,0 +1,61 @@
+"""Pairs of records found similar, as columns.
+
+>>> pairs = Pairs.of(np.array([5, 2]), np.array([0, 1]), np.array([900_000, 870_000]))
+>>> pairs.sorted().left
+array([2, 5], dtype=int32)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Integers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.signedinteger]]
+Rows: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+
+NO_FILTER = -1
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of one left and one right record.
+
+    Attributes
+    ----------
+    left, right
+        ``int32 (n,)``: row numbers from 0.
+    similarity
+        ``int32 (n,)``: Dice coefficient in millionths; -1 when one of the two has no filter.
+    """
+
+    left: Rows
+    right: Rows
+    similarity: Rows
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @classmethod
+    def of(cls, left: Integers, right: Integers, similarity: Integers) -> Self:
+        """Take columns of any integer type."""
+        columns = (left, right, similarity)
+        return cls(*(np.ascontiguousarray(column, dtype=np.int32) for column in columns))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Pairs]) -> Self:
+        """Put pairs end to end."""
+        names = ("left", "right", "similarity")
+        empty = np.empty(0, dtype=np.int32)
+        return cls(*(np.concatenate([empty, *(getattr(p, name) for p in parts)]) for name in names))
+
+    def sorted(self) -> Pairs:
+        """Return the pairs by left row, then right row."""
+        return self[np.lexsort((self.right, self.left))]
+
+    def __getitem__(self, chosen: np.ndarray) -> Pairs:
+        return Pairs(self.left[chosen], self.right[chosen], self.similarity[chosen])

@@ -1,0 +1,179 @@
+"""A whole register to an EncodedSet: read, normalise, encode, drop what is too common, write.
+
+Chunks of records go through worker threads (the compiled parts release the GIL) and come out in
+file order, so the bytes don't depend on the number of threads. What is written on the way are
+encodings only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pprl.encode.clk import QGramBits, ValueBits, WordBits, codable, filter_width, fold
+from pprl.encode.fields import Fields
+from pprl.encode.formats import NotConformingError, written
+from pprl.encode.tokens import keyed_tokens, too_common
+from pprl.encoded import TOKEN_BYTES, Header, table_schema
+from pprl.errors import InputError
+from pprl.normalise.name import NameNormaliser
+from pprl.schema.feature import BitsPerToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from pprl.io.source import Batch, Source
+    from pprl.keys import LinkageKey
+    from pprl.schema import Schema
+    from pprl.schema.feature import Feature
+
+    Bytes = npt.NDArray[np.uint8]
+    Step = Callable[["Fields", "Bytes"], None]
+
+NIK15_DIGITS = 15
+
+
+class Encoder:
+    """Turns chunks of records into chunks of an EncodedSet. Threads may share one.
+
+    Parameters
+    ----------
+    schema, key
+        What to encode and with which secret.
+    columns
+        Field or role of the schema -> column of the file.
+    id_column
+        Column with the records' ids; None: the row number is the id.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        key: LinkageKey,
+        columns: Mapping[str, str],
+        id_column: str | None = None,
+    ) -> None:
+        self._schema = schema
+        self._columns = dict(columns)
+        self._id_column = id_column
+        self._names = NameNormaliser()
+        self._n_bits = schema.bits << schema.xor_folds
+        self._steps = [
+            (feature, self._step(feature, keys))
+            for feature, keys in zip(schema.features, schema.field_keys(key), strict=True)
+        ]
+        self._token_keys = {kind: key.derive(f"token/{kind}") for kind in schema.token_kinds}
+        self.header = Header(
+            scheme="clk", bits=schema.bits, schema=schema.digest, key_check=key.check, records=0
+        )
+        self.arrow_schema = table_schema(self.header, schema.token_kinds)
+
+    @property
+    def file_columns(self) -> list[str]:
+        """Columns to read, each once."""
+        wanted = [*self._columns.values()]
+        if self._id_column is not None:
+            wanted.append(self._id_column)
+        return list(dict.fromkeys(wanted))
+
+    def encode(self, batch: Batch) -> pa.RecordBatch:
+        """Encode one chunk.
+
+        Raises
+        ------
+        InputError
+            A value that the schema doesn't allow, or a record without an id; names the row.
+        """
+        table = batch.table
+        columns = {name: table.column(column) for name, column in self._columns.items()}
+        fields = Fields(columns, table.num_rows, self._names)
+        filters = np.zeros((table.num_rows, filter_width(self._n_bits)), dtype=np.uint8)
+        for feature, step in self._steps:
+            try:
+                step(fields, filters)
+            except NotConformingError as error:
+                raise InputError(
+                    f"value.{error.reason}",
+                    row=batch.row_number(error.index),
+                    column=self._columns[feature.column],
+                ) from None
+        filters = fold(filters, self._n_bits, self._schema.xor_folds)
+        arrays = [self._ids(batch), _fixed(filters)]
+        arrays += [self._tokens(fields, kind.kind, kind.of) for kind in self._schema.tokens]
+        return pa.record_batch(arrays, schema=self.arrow_schema)
+
+    def _ids(self, batch: Batch) -> pa.StringArray:
+        if self._id_column is None:
+            count = batch.table.num_rows
+            numbers = batch.rows
+            if numbers is None:
+                numbers = np.arange(batch.first_row, batch.first_row + count)
+            return pa.array(numbers).cast(pa.string())
+        ids = batch.table.column(self._id_column)
+        if ids.null_count:
+            first = int(np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False))[0])
+            raise InputError("id.missing", row=batch.row_number(first), column=self._id_column)
+        return ids
+
+    def _step(self, feature: Feature, keys: tuple[bytes, bytes]) -> Step:
+        """Return what adds one feature's bits to the filters of a chunk."""
+        column = feature.column
+        if feature.reading == "words":
+            grams = QGramBits(feature, keys, self._n_bits)
+            strategy = feature.strategy
+            low_bits = strategy.low if isinstance(strategy, BitsPerToken) else None
+            by_word = WordBits(grams, low_bits, self._n_bits)
+
+            def add_words(fields: Fields, filters: Bytes) -> None:
+                names = fields.words(column)
+                texts, low_weight = names.words.snapshot()
+                by_word.add(texts, low_weight, names.offsets, names.word_ids, filters)
+
+            return add_words
+        encoder = (QGramBits if codable(feature.comparison) else ValueBits)(
+            feature, keys, self._n_bits
+        )
+        reading: dict[str, Callable[[Fields], pa.StringArray]] = {
+            "joined": lambda fields: fields.joined(column),
+            "date": lambda fields: fields.date_text(column),
+            "sex": lambda fields: fields.sex_text(column),
+            "region": lambda fields: fields.region_text(column, feature.region_digits),
+            "text": lambda fields: fields.plain_text(column),
+            "digits": lambda fields: fields.digits_text(column),
+            "raw": lambda fields: written(fields.raw(column), feature),
+        }
+        read = reading[feature.reading]
+        return lambda fields, filters: encoder.add(read(fields), filters)
+
+    def _tokens(
+        self, fields: Fields, kind: str, of: tuple[str, ...]
+    ) -> pa.FixedSizeBinaryArray:
+        if kind in {"nik", "nik15"}:
+            width = fields.nik.digits.shape[1] if kind == "nik" else NIK15_DIGITS
+            present = fields.nik.length >= width
+            data = np.ascontiguousarray(fields.nik.digits[present, :width]).tobytes()
+            values = [data[at : at + width] for at in range(0, len(data), width)]
+        else:
+            parts = [fields.key_parts(part).to_pylist() for part in of]
+            rows = list(zip(*parts, strict=True))
+            present = np.array([None not in row for row in rows], dtype=np.bool_)
+            # A unit separator can't occur in a normalised part, so no two keys run together.
+            values = ["\x1f".join(row).encode() for row in rows if None not in row]
+        tokens = np.zeros((len(present), TOKEN_BYTES), dtype=np.uint8)
+        digests = keyed_tokens(values, self._token_keys[kind], kind)
+        tokens[present] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+        return _fixed(tokens, present)
+
+
+def _fixed(rows: Bytes, valid: npt.NDArray[np.bool_] | None = None) -> pa.FixedSizeBinaryArray:
+    count, width = rows.shape
+    bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(rows).reshape(-1))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), count, [bitmap, data])

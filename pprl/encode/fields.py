@@ -1,0 +1,166 @@
+"""The normalised columns of one chunk of records, each worked out once and only when asked for.
+
+A native schema reads the same column several ways (a name as words and without spaces, a NIK as
+two token kinds); this is where they share the work. All it holds stays inside the agency.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pprl.normalise.date import DateFlag, normalise_date
+from pprl.normalise.name import joined_utf8
+from pprl.normalise.nik import normalise_nik
+from pprl.normalise.sex import normalise_sex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from pprl.normalise.date import DateColumn
+    from pprl.normalise.name import NameColumn, NameNormaliser
+    from pprl.normalise.nik import NikColumn
+
+DATE_DIGITS = 8
+YEAR_DIGITS = 4
+_SEX = pa.array([None, "m", "f"])
+
+
+class Fields:
+    """One chunk's columns.
+
+    Parameters
+    ----------
+    columns
+        Field or role of the schema -> cells as found; absent when the file hasn't the column.
+    n_records
+        Length of every column.
+    names
+        The name normaliser, shared by all chunks.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, pa.StringArray], n_records: int, names: NameNormaliser
+    ) -> None:
+        self._columns = columns
+        self._n_records = n_records
+        self._names = names
+        self._name_columns: dict[str, NameColumn] = {}
+        self._date_columns: dict[str, DateColumn] = {}
+
+    def raw(self, column: str) -> pa.StringArray:
+        """Return the cells as found; all null when the file hasn't the column."""
+        if column in self._columns:
+            return self._columns[column]
+        return pa.nulls(self._n_records, pa.string())
+
+    def words(self, column: str) -> NameColumn:
+        """Return a name column as words."""
+        if column not in self._name_columns:
+            self._name_columns[column] = self._names.normalise(self.raw(column))
+        return self._name_columns[column]
+
+    def joined(self, column: str) -> pa.StringArray:
+        """Return names as key words without spaces."""
+        data, offsets = joined_utf8(self.words(column))
+        return _strings(data, offsets)
+
+    def dates(self, column: str) -> DateColumn:
+        """Return a date column."""
+        if column not in self._date_columns:
+            self._date_columns[column] = normalise_date(self.raw(column), today=None)
+        return self._date_columns[column]
+
+    def date_text(self, column: str) -> pa.StringArray:
+        """Return dates as eight digits; as the year's four where day and month are a default."""
+        dates = self.dates(column)
+        rest = dates.ymd.copy()
+        digits = np.empty((len(rest), DATE_DIGITS), dtype=np.uint8)
+        for place in reversed(range(DATE_DIGITS)):
+            rest, digit = np.divmod(rest, 10)
+            digits[:, place] = digit + ord("0")
+        lengths = np.where(dates.ymd > 0, DATE_DIGITS, 0)
+        lengths[(lengths > 0) & ((dates.flags & DateFlag.DEFAULT) > 0)] = YEAR_DIGITS
+        kept = digits[np.arange(DATE_DIGITS) < lengths[:, None]]
+        return _strings(kept, np.concatenate([[0], np.cumsum(lengths)]))
+
+    def sex_text(self, column: str) -> pa.StringArray:
+        """Return the sex as ``m`` or ``f``, null where it isn't known."""
+        return _SEX.take(pa.array(self.sex(column)))
+
+    def sex(self, column: str) -> npt.NDArray[np.uint8]:
+        """Return the sex as 1 (male), 2 (female) or 0 (not known)."""
+        return normalise_sex(self.raw(column))
+
+    def region_text(self, column: str, n_digits: int) -> pa.StringArray:
+        """Return the first digits of a region code, null where there are fewer."""
+        digits = pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
+        enough = pc.greater_equal(pc.binary_length(digits), n_digits)
+        start = pc.utf8_slice_codeunits(digits, 0, n_digits)
+        return pc.if_else(enough, start, pa.scalar(None, pa.string()))
+
+    def plain_text(self, column: str) -> pa.StringArray:
+        """Return text in lower case, without accents, marks as single spaces."""
+        text = pc.utf8_lower(self.raw(column))
+        if not pc.all(pc.string_is_ascii(text)).as_py():
+            text = pc.replace_substring_regex(pc.utf8_normalize(text, "NFKD"), r"\pM", "")
+        return pc.utf8_trim(pc.replace_substring_regex(text, r"[^\pL\pN]+", " "), " ")
+
+    def digits_text(self, column: str) -> pa.StringArray:
+        """Return only the digits."""
+        return pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
+
+    @cached_property
+    def nik(self) -> NikColumn:
+        """The NIK column."""
+        return normalise_nik(self.raw("nik"))
+
+    def key_parts(self, part: str) -> pa.StringArray:
+        """Return one part of a match key as text, null where it is missing."""
+        match part:
+            case "name":
+                return _sorted_words(self.words("name"))
+            case "birth_date":
+                text = self.date_text("birth_date")
+                whole = pc.equal(pc.binary_length(text), DATE_DIGITS)
+                return pc.if_else(whole, text, pa.scalar(None, pa.string()))
+            case "sex":
+                return self.sex_text("sex")
+            case "district":
+                return self.region_text("district", 6)
+            case "regency":
+                column = "regency" if "regency" in self._columns else "district"
+                return self.region_text(column, 4)
+            case _:
+                whole = self.nik.length == self.nik.digits.shape[1]
+                data = self.nik.digits[whole].reshape(-1)
+                lengths = np.where(whole, self.nik.digits.shape[1], 0)
+                text = _strings(data, np.concatenate([[0], np.cumsum(lengths)]))
+                return pc.if_else(pa.array(whole), text, pa.scalar(None, pa.string()))
+
+
+def _strings(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.StringArray:
+    return pa.StringArray.from_buffers(
+        len(offsets) - 1,
+        pa.py_buffer(offsets.astype(np.int32)),
+        pa.py_buffer(np.ascontiguousarray(data)),
+    )
+
+
+def _sorted_words(names: NameColumn) -> pa.StringArray:
+    """Write each name's words in alphabetical order; null for a name without words."""
+    texts = [names.words.text(word) for word in range(len(names.words))]
+    offsets, words = names.offsets, names.word_ids
+    return pa.array(
+        [
+            " ".join(sorted(texts[word] for word in words[start:end])) or None
+            for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+        ],
+        pa.string(),
+    )

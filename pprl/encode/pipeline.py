@@ -1,0 +1,305 @@
+"""Run an encoder over a whole register and keep what comes out.
+
+Chunks go through worker threads (the compiled parts release the GIL) and come out in file order,
+so the bytes don't depend on the number of threads. Encoded chunks wait in memory, beyond a bound
+in a temporary file beside the result; only then is it known which tokens are too common and
+whether ids repeat, and the result is written. Nothing but encodings ever touches the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pprl.encode.hashing import hash_strings
+from pprl.encode.tokens import too_common
+from pprl.encoded import METADATA_KEY, TOKEN_BYTES, EncodedSet, fixed_width, write_batches
+from pprl.errors import InputError
+from pprl.io.atomic import publish
+from pprl.io.clkfile import write_clk_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from pprl.encode.encoder import Encoder
+    from pprl.encoded import Header
+    from pprl.io.source import Batch, Source
+
+MEMORY_BYTES = 1 << 30
+_FIRST_TOKEN = 2  # columns before it: id, filter
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What happened, in numbers.
+
+    Attributes
+    ----------
+    records
+        Records encoded.
+    tokens
+        Kind -> records that carry a token of it.
+    dropped
+        Kind -> records whose token was dropped because too many records share it.
+    empty
+        Records with nothing to compare: no bit set in the filter.
+    """
+
+    records: int
+    tokens: Mapping[str, int]
+    dropped: Mapping[str, int]
+    empty: int
+
+
+def encode_table(
+    encoder: Encoder,
+    source: Source,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[EncodedSet, Summary]:
+    """Encode a register into memory.
+
+    Parameters
+    ----------
+    encoder, source
+        What to do, with what.
+    threads
+        Worker threads; None: one per core.
+    progress
+        Called with the number of records done so far.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, a value isn't allowed, or ids are missing or repeat.
+    """
+    with _Spool(encoder.arrow_schema, None) as spool:
+        register, header = _encode(encoder, source, spool, threads, progress)
+        common = register.too_common()
+        metadata = {METADATA_KEY: header.to_bytes()}
+        batches = [
+            _without(batch, common).replace_schema_metadata(metadata) for batch in spool.batches()
+        ]
+        table = pa.Table.from_batches(batches, encoder.arrow_schema.with_metadata(metadata))
+    return EncodedSet(header, table), register.summary(common)
+
+
+def encode_file(
+    encoder: Encoder,
+    source: Source,
+    out: Path,
+    *,
+    force: bool = False,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Summary:
+    """Encode a register into an Arrow file, or a clkhash file when its name ends in ``.json``.
+
+    Parameters and errors as for :func:`encode_table`; and
+
+    Raises
+    ------
+    ConfigError
+        ``out`` exists and ``force`` isn't given, is the input, or its folder is missing.
+    """
+    with (
+        publish(out, force=force, inputs=[source.path]) as temporary,
+        _Spool(encoder.arrow_schema, out.parent) as spool,
+    ):
+        register, header = _encode(encoder, source, spool, threads, progress)
+        common = register.too_common()
+        if out.suffix.lower() == ".json":
+            write_clk_batches(temporary, header, spool.batches())
+        else:
+            batches = (_without(batch, common) for batch in spool.batches())
+            write_batches(temporary, header, encoder.arrow_schema, batches)
+        return register.summary(common)
+
+
+def _encode(
+    encoder: Encoder,
+    source: Source,
+    spool: _Spool,
+    threads: int | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[_Register, Header]:
+    register = _Register(encoder.arrow_schema)
+    for batch, encoded in _in_order(encoder, source, threads or os.cpu_count() or 1):
+        register.add(batch, encoded)
+        spool.add(encoded)
+        if progress:
+            progress(register.records)
+    register.refuse_repeated_ids(spool)
+    return register, encoder.header.model_copy(update={"records": register.records})
+
+
+def _in_order(
+    encoder: Encoder, source: Source, threads: int
+) -> Iterator[tuple[Batch, pa.RecordBatch]]:
+    """Encode chunks on threads, a few ahead, and yield them in file order."""
+    waiting: deque[tuple[Batch, Future[pa.RecordBatch]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="encode") as pool:
+        try:
+            for batch in source.batches(encoder.file_columns):
+                waiting.append((batch, pool.submit(encoder.encode, batch)))
+                if len(waiting) > threads:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+class _Spool:
+    """Encoded chunks in order: in memory up to a bound, then in a file."""
+
+    def __init__(self, schema: pa.Schema, folder: Path | None) -> None:
+        self._schema = schema
+        self._folder = folder
+        self._stack = ExitStack()
+        self._memory: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._writer: pa.RecordBatchFileWriter | None = None
+        self._path: Path | None = None
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if self._writer is None and self._bytes + batch.nbytes <= MEMORY_BYTES:
+            self._memory.append(batch)
+            self._bytes += batch.nbytes
+            return
+        if self._writer is None:
+            made = tempfile.TemporaryDirectory(prefix=".pprl-", dir=self._folder)
+            self._path = Path(self._stack.enter_context(made)) / "encoded"
+            self._writer = pa.ipc.new_file(pa.OSFile(str(self._path), "wb"), self._schema)
+        self._writer.write_batch(batch)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        yield from self._memory
+        if self._writer is not None:
+            self._writer.close()
+            reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
+            for place in range(reader.num_record_batches):
+                yield reader.get_batch(place)
+
+
+class _Register:
+    """What has to be known of the whole file: ids, token multiplicities, counts."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.records = 0
+        self._kinds = [name.partition(".")[2] for name in schema.names[_FIRST_TOKEN:]]
+        self._seed = np.uint64(secrets.randbits(64))
+        self._ids: list[npt.NDArray[np.uint64]] = []
+        self._heads: list[list[npt.NDArray[np.uint64]]] = [[] for _ in self._kinds]
+        self._starts: list[tuple[int, int, npt.NDArray[np.int64] | None]] = []
+        self._empty = 0
+
+    def add(self, batch: Batch, encoded: pa.RecordBatch) -> None:
+        self._starts.append((self.records, batch.first_row, batch.rows))
+        self.records += encoded.num_rows
+        self._ids.append(hash_strings(encoded.column(0), self._seed))
+        for place, heads in enumerate(self._heads, start=_FIRST_TOKEN):
+            column = encoded.column(place)
+            heads.append(_heads(column)[column.is_valid().to_numpy(zero_copy_only=False)])
+        width = encoded.schema.field(1).type.byte_width
+        words = fixed_width(encoded.column(1), width).view(np.uint64)
+        self._empty += int((~words.any(axis=1)).sum())
+
+    def refuse_repeated_ids(self, spool: _Spool) -> None:
+        """Raise for the first id that occurs twice."""
+        hashes = np.concatenate(self._ids) if self._ids else np.zeros(0, dtype=np.uint64)
+        ordered = np.sort(hashes)
+        suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        if not len(suspects):
+            return
+        places = np.flatnonzero(np.isin(hashes, suspects))
+        seen: dict[str, int] = {}
+        first: tuple[int, int] | None = None
+        repeated = 0
+        for place, text in zip(places.tolist(), _ids_at(spool, places), strict=True):
+            if text in seen:
+                repeated += 1
+                first = first or (seen[text], place)
+            else:
+                seen[text] = place
+        if first:
+            earlier, later = (self._row_number(place) for place in first)
+            raise InputError("id.repeated", row=later, earlier=earlier, count=repeated)
+
+    def _row_number(self, place: int) -> int:
+        start, first_row, rows = next(part for part in reversed(self._starts) if part[0] <= place)
+        return first_row + place - start if rows is None else int(rows[place - start])
+
+    def too_common(self) -> dict[int, npt.NDArray[np.uint64]]:
+        """Return column -> heads of tokens to drop."""
+        return {
+            place: found
+            for place, heads in enumerate(self._heads, start=_FIRST_TOKEN)
+            if heads and len(found := too_common(np.concatenate(heads)))
+        }
+
+    def summary(self, common: Mapping[int, npt.NDArray[np.uint64]]) -> Summary:
+        tokens, dropped = {}, {}
+        for place, (kind, heads) in enumerate(
+            zip(self._kinds, self._heads, strict=True), start=_FIRST_TOKEN
+        ):
+            total = sum(len(part) for part in heads)
+            lost = 0
+            if place in common:
+                lost = sum(int(np.isin(part, common[place]).sum()) for part in heads)
+            tokens[kind], dropped[kind] = total - lost, lost
+        return Summary(self.records, tokens, dropped, self._empty)
+
+
+def _ids_at(spool: _Spool, places: npt.NDArray[np.int64]) -> Iterator[str]:
+    start = 0
+    for batch in spool.batches():
+        inside = places[(places >= start) & (places < start + batch.num_rows)] - start
+        yield from batch.column(0).take(pa.array(inside)).to_pylist()
+        start += batch.num_rows
+
+
+def _heads(tokens: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(fixed_width(tokens, TOKEN_BYTES)[:, :8]).view(np.uint64)[:, 0]
+
+
+def _without(
+    batch: pa.RecordBatch, common: Mapping[int, npt.NDArray[np.uint64]]
+) -> pa.RecordBatch:
+    """Return the chunk with its too common tokens made null."""
+    for place, heads in common.items():
+        column = batch.column(place)
+        lost = np.isin(_heads(column), heads)
+        if lost.any():
+            kept = column.is_valid().to_numpy(zero_copy_only=False) & ~lost
+            rows = fixed_width(column, TOKEN_BYTES).copy()
+            rows[~kept] = 0
+            bitmap = pa.py_buffer(np.packbits(kept, bitorder="little"))
+            data = pa.py_buffer(rows.reshape(-1))
+            fresh = pa.FixedSizeBinaryArray.from_buffers(
+                column.type, len(column), [bitmap, data]
+            )
+            batch = batch.set_column(place, batch.schema.field(place), fresh)
+    return batch

@@ -1,0 +1,152 @@
+"""The project's own schema files: TOML that an analyst can read.
+
+A field takes a column (by its role), says how it is read, cut into tokens and weighted. Keys are
+derived from the field's *name*, never its place, so adding a field changes no other.
+
+Example::
+
+    schema = "openpprl/1"
+    name = "small"
+
+    [filter]
+    scheme = "clk"
+    bits = 1024
+
+    [[fields]]
+    name = "name_words"
+    column = "name"
+    read = "words"
+    qgrams = 2
+    bits_per_token = 8
+
+    [[tokens]]
+    kind = "nik"
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pprl.schema.feature import (
+    BitsPerToken,
+    BlakeHash,
+    Comparison,
+    Exact,
+    Feature,
+    QGrams,
+    Reading,
+    TokenKind,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Bits = Annotated[int, Field(ge=1, le=512)]
+BUILT_IN_TOKENS = ("nik", "nik15")
+TOKEN_PARTS = ("name", "birth_date", "sex", "district", "regency", "nik")
+REGION_DIGITS = {"province": 2, "regency": 4, "district": 6, "village": 10}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class FilterPart(_Part):
+    """Which encoding, and how long."""
+
+    scheme: Literal["clk"] = "clk"
+    bits: Literal[256, 512, 1024, 2048, 4096] = 1024
+
+
+class FieldPart(_Part):
+    """One field of the filter."""
+
+    name: Name
+    column: str
+    read: Reading = "text"
+    qgrams: Annotated[int, Field(ge=1, le=4)] | None = None
+    positional: bool = False
+    exact: bool = False
+    bits_per_token: Bits
+    low_weight_bits: Bits | None = None
+    level: Literal["province", "regency", "district", "village"] | None = None
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.exact == (self.qgrams is not None):
+            message = "give either qgrams = N or exact = true"
+            raise ValueError(message)
+        if self.positional and self.exact:
+            message = "positional goes with qgrams"
+            raise ValueError(message)
+        if self.low_weight_bits is not None and self.read not in {"words", "date"}:
+            message = 'low_weight_bits goes with read = "words" or "date"'
+            raise ValueError(message)
+        if (self.read == "region") != (self.level is not None):
+            message = 'level = "district" goes with read = "region", and the other way round'
+            raise ValueError(message)
+        return self
+
+    def plain(self) -> Feature:
+        """Return it as the encoder knows it."""
+        comparison: Comparison = Exact()
+        if self.qgrams is not None:
+            comparison = QGrams(self.qgrams, self.positional)
+        return Feature(
+            name=self.name,
+            column=self.column,
+            comparison=comparison,
+            strategy=BitsPerToken(self.bits_per_token, self.low_weight_bits),
+            hashing=BlakeHash(),
+            reading=self.read,
+            region_digits=REGION_DIGITS[self.level] if self.level else 0,
+            optional=self.optional,
+        )
+
+
+class TokenPart(_Part):
+    """One exact token: the NIK, its first 15 digits, or a combination of normalised fields."""
+
+    kind: Name
+    of: Annotated[list[str], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.of is None:
+            if self.kind not in BUILT_IN_TOKENS:
+                message = f"{self.kind} needs of = [...], the fields it combines"
+                raise ValueError(message)
+        elif self.kind in BUILT_IN_TOKENS:
+            message = f"{self.kind} is built in and takes no of = [...]"
+            raise ValueError(message)
+        elif unknown := [part for part in self.of if part not in TOKEN_PARTS]:
+            message = f"{unknown[0]} can't be part of a token; choose from {', '.join(TOKEN_PARTS)}"
+            raise ValueError(message)
+        return self
+
+    def plain(self) -> TokenKind:
+        """Return it as the encoder knows it."""
+        return TokenKind(self.kind, tuple(self.of) if self.of else (self.kind,))
+
+
+class NativeFile(_Part):
+    """A schema file of this project, version 1."""
+
+    format: Literal["openpprl/1"] = Field(alias="schema")
+    name: Name
+    filter: FilterPart = FilterPart()
+    fields: Annotated[list[FieldPart], Field(min_length=1, max_length=64)]
+    tokens: Annotated[list[TokenPart], Field(max_length=16)] = []
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        for what, names in (
+            ("fields", [field.name for field in self.fields]),
+            ("tokens", [token.kind for token in self.tokens]),
+        ):
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                message = f"two {what} are called {twice[0]}"
+                raise ValueError(message)
+        return self
