@@ -9,50 +9,41 @@ which records belong together and no identity.
 >>> schema.bits
 1024
 
-Names are imported when they are first used, so ``import pprl`` is instant.
+What is heavy to import is imported when it is first used, so ``import pprl`` is instant.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# The functions that share their name with the module they live in are imported here and now:
+# otherwise a first "import pprl.link" would leave the module under that name.
+from pprl.encode import encode
+from pprl.errors import BackendError, ConfigError, InputError, LimitError, PeerError, PprlError
+from pprl.link import link
+
 if TYPE_CHECKING:
-    from pprl.encode import encode
     from pprl.encoded import EncodedSet
-    from pprl.errors import (
-        BackendError,
-        ConfigError,
-        InputError,
-        LimitError,
-        PeerError,
-        PprlError,
-    )
     from pprl.keys import LinkageKey
-    from pprl.lab.evaluate import evaluate
-    from pprl.link import Matches, link
+    from pprl.lab.evaluate import Evaluation, evaluate
+    from pprl.matches import Matches
     from pprl.schema import Schema
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BackendError": "pprl.errors",
-    "ConfigError": "pprl.errors",
     "EncodedSet": "pprl.encoded",
-    "InputError": "pprl.errors",
-    "LimitError": "pprl.errors",
+    "Evaluation": "pprl.lab.evaluate",
     "LinkageKey": "pprl.keys",
-    "Matches": "pprl.link",
-    "PeerError": "pprl.errors",
-    "PprlError": "pprl.errors",
+    "Matches": "pprl.matches",
     "Schema": "pprl.schema",
-    "encode": "pprl.encode",
     "evaluate": "pprl.lab.evaluate",
-    "link": "pprl.link",
 }
 
 __all__ = [
     "BackendError",
     "ConfigError",
     "EncodedSet",
+    "Evaluation",
     "InputError",
     "LimitError",
     "LinkageKey",

@@ -28,6 +28,7 @@ import pyarrow as pa
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pprl.buffers import fixed_rows
 from pprl.errors import InputError, PeerError
 from pprl.io.atomic import publish
 
@@ -156,8 +157,7 @@ class EncodedSet:
         """
         width = self.header.filter_bytes
         chunks = [
-            fixed_width(chunk, width).view(np.uint64)
-            for chunk in self.table.column("filter").chunks
+            fixed_rows(chunk, width).view(np.uint64) for chunk in self.table.column("filter").chunks
         ]
         if len(chunks) == 1:
             return chunks[0]
@@ -192,19 +192,6 @@ class EncodedSet:
             header, table = read_clks(path)
             return cls(header, table)
         return cls(*_map(path))
-
-
-def fixed_width(
-    array: pa.FixedSizeBinaryArray, width: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """View fixed-width binary as ``uint8 (n, width)``; null rows come out as zeros."""
-    start = array.offset * width
-    data = np.frombuffer(array.buffers()[1], dtype=np.uint8)
-    rows = data[start : start + len(array) * width].reshape(len(array), width)
-    if array.null_count:
-        rows = rows.copy()
-        rows[array.is_null().to_numpy(zero_copy_only=False)] = 0
-    return rows
 
 
 def table_schema(header: Header, token_kinds: Iterable[str]) -> pa.Schema:

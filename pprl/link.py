@@ -8,8 +8,9 @@ record is compared by weaker evidence with a party only where stronger evidence 
 
 The same inputs give the same bytes whatever the number of threads. Sets that were not encoded
 alike are refused, never compared into "no matches". Nothing here sees a NIK or a name, knows a
-threshold by itself, or talks to anybody.
+threshold by itself, or talks to anybody. The heavy parts are imported when :func:`link` is called.
 
+>>> import pyarrow as pa
 >>> from pprl.encoded import EncodedSet, Header, table_schema
 >>> def encoded(ids, filters):
 ...     header = Header(scheme="clk", bits=64, schema=None, key_check=None, records=len(ids))
@@ -23,107 +24,22 @@ threshold by itself, or talks to anybody.
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from pprl.candidates.exhaustive import MAX_PAIRS
-from pprl.compare.measure import MILLION, threshold_millionths
-from pprl.compare.pairs import NO_FILTER
-from pprl.decide.matching import match, tier_kinds
-from pprl.decide.tiers import FILTER_TIER, Bounds, Side
-from pprl.encoded import EncodedSet
 from pprl.errors import ConfigError
-from pprl.io.atomic import publish
+from pprl.limits import MAX_PAIRS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from pprl.decide.matching import Matching
-    from pprl.encoded import Header
+    from pprl.encoded import EncodedSet, Header
+    from pprl.matches import Matches
 
 TOKEN_THRESHOLD = 0.5  # provisional, until thresholds are estimated from the data
-COLUMNS = ("group", "party", "id", "similarity", "tier")
-
 _LEAST_PARTIES = 2
-_CSV_ROWS = 65_536
-
-
-@dataclass(frozen=True)
-class LinkInfo:
-    """How matches came about. Numbers only, and none that differs from run to run.
-
-    Attributes
-    ----------
-    threshold, token_threshold
-        Similarities asked for, in [0, 1], as they were compared: whole millionths.
-    records
-        Records of each set.
-    groups
-        Groups found.
-    rows_by_tier
-        For each tier that was tried, how many records were matched in it.
-    token_pairs_refused
-        Pairs with an equal token whose filters (or other tokens) did not agree.
-    pairs_compared
-        Pairs whose filters were compared, those ruled out by their numbers of bits included.
-    greedy_components
-        Sets of entangled pairs that were too large for an exact one-to-one assignment.
-    """
-
-    threshold: float
-    token_threshold: float
-    records: tuple[int, ...]
-    groups: int
-    rows_by_tier: Mapping[str, int]
-    token_pairs_refused: int
-    pairs_compared: int
-    greedy_components: int
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Groups of records that are the same person.
-
-    Attributes
-    ----------
-    table
-        One row a record in a group: ``group`` int64, ``party`` int32 (position of its set),
-        ``id`` string, ``similarity`` int32 in millionths (null when the match has no filter to
-        show for it), ``tier`` string (a token kind, or ``filter``). Similarity and tier are
-        those of the strongest accepted pair between the record and another of its group. Sorted
-        by group and party; groups are numbered by their first record.
-    info
-        How they came about.
-    """
-
-    table: pa.Table
-    info: LinkInfo
-
-    def to_csv(self, path: Path, *, force: bool = False) -> None:
-        """Write ``group,party,id,similarity,tier``, similarity with six decimals.
-
-        Raises
-        ------
-        ConfigError
-            The file exists and ``force`` isn't given, or can't be written.
-        """
-        with (
-            publish(path, force=force) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for batch in self.table.to_batches(max_chunksize=_CSV_ROWS):
-                columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
-                columns["similarity"] = [_decimal(value) for value in columns["similarity"]]
-                writer.writerows(zip(*columns.values(), strict=True))
 
 
 def link(
@@ -163,10 +79,16 @@ def link(
 
     Notes
     -----
-    Filters: about 4 thousand million pairs a second and core at 1,024 bits and threshold 0.8
+    Filters: about 3.5 thousand million pairs a second and core at 1,024 bits and threshold 0.8
     where the processor counts bits in vectors, a fifth of it elsewhere. Memory is linear in
     records and in accepted pairs.
     """
+    from pprl.compare.measure import MILLION, threshold_millionths  # noqa: PLC0415 - see above
+    from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415
+    from pprl.decide.tiers import FILTER_TIER, Bounds, Side  # noqa: PLC0415
+    from pprl.encoded import EncodedSet  # noqa: PLC0415
+    from pprl.matches import LinkInfo, Matches, match_table  # noqa: PLC0415
+
     bounds = Bounds(
         threshold_millionths(threshold), threshold_millionths(token_threshold), max_pairs, threads
     )
@@ -180,7 +102,7 @@ def link(
     sides = [Side.of(each) for each in opened]
     tiers = (*tier_kinds(sides), FILTER_TIER)
     matching = match(sides, bounds, progress)
-    rows_by_tier = np.bincount(matching.tier, minlength=len(tiers)).tolist()
+    rows_by_tier = [int((matching.tier == tier).sum()) for tier in range(len(tiers))]
     info = LinkInfo(
         threshold=bounds.threshold / MILLION,
         token_threshold=bounds.token_threshold / MILLION,
@@ -191,7 +113,7 @@ def link(
         pairs_compared=matching.tally.pairs_compared,
         greedy_components=matching.tally.greedy_components,
     )
-    return Matches(_table(opened, matching, tiers), info)
+    return Matches(match_table(opened, matching, tiers), info)
 
 
 def _check_comparable(one: Header, other: Header, position: int, other_position: int) -> None:
@@ -207,37 +129,3 @@ def _check_comparable(one: Header, other: Header, position: int, other_position:
                 first=position,
                 second=other_position,
             )
-
-
-def _table(sets: Sequence[EncodedSet], matching: Matching, tiers: Sequence[str]) -> pa.Table:
-    starts = np.cumsum([0, *(len(each) for each in sets)])
-    party = np.searchsorted(starts, matching.record, side="right") - 1
-    ids = pa.chunked_array(
-        [
-            chunk
-            for position, each in enumerate(sets)
-            for chunk in each.ids.take(matching.record[party == position] - starts[position]).chunks
-        ],
-        type=pa.string(),
-    )
-    # The ids are party by party so far, the rows group by group.
-    place = np.empty(len(party), dtype=np.int64)
-    place[np.argsort(party, kind="stable")] = np.arange(len(party))
-    no_filter = matching.similarity == NO_FILTER
-    tier = pa.DictionaryArray.from_arrays(matching.tier, pa.array(tiers, pa.string()))
-    return pa.Table.from_arrays(
-        [
-            pa.array(matching.group),
-            pa.array(party.astype(np.int32)),
-            ids.take(place),
-            pa.array(matching.similarity.astype(np.int32), mask=no_filter),
-            tier.cast(pa.string()),
-        ],
-        names=list(COLUMNS),
-    )
-
-
-def _decimal(millionths: int | None) -> str:
-    if millionths is None:
-        return ""
-    return f"{millionths // MILLION}.{millionths % MILLION:06d}"

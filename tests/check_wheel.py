@@ -19,9 +19,7 @@ def main() -> None:
         (wheel,) = Path(folder).glob("*.whl")
         inspector = Path(sys.executable).with_name("check-wheel-contents")
         subprocess.run([inspector, "--config", ROOT / "pyproject.toml", wheel], check=True)
-        inside = {
-            name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name
-        }
+        inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     expected = {
         f"{package}/{path.relative_to(folder).as_posix()}"
         for package, folder in PACKAGES.items()

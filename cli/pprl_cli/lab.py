@@ -50,7 +50,7 @@ def simulate(
     from pprl.lab.simulate import simulate as make  # noqa: PLC0415
 
     sizes = [persons_a] + [persons_b] * (parties - 1)
-    with ui.progress("lab.simulating", sum(sizes)) as advance:
+    with ui.progress("lab.simulating") as advance:
         made = make(
             sizes,
             overlap=overlap,
@@ -58,7 +58,7 @@ def simulate(
             seed=seed,
             out=out,
             force=force,
-            progress=advance,
+            progress=lambda done: advance(done, sum(sizes)),
         )
     for path, size in zip(made.paths, sizes, strict=True):
         ui.say("lab.made_register", path=str(path), records=size)
@@ -101,7 +101,10 @@ def encode(
     columns = resolve(loaded, source, parse_map(map_ or []), id_column)
     for field, column in columns.fields.items():
         ui.say("encode.column", field=field, column=column)
-    ui.say_id(columns.id_column)
+    if columns.id_column is None:
+        ui.say("encode.id_is_row")
+    else:
+        ui.say("encode.id", column=columns.id_column)
     encoder = Encoder(loaded, linkage_key, columns.fields, columns.id_column)
     with ui.progress("encode.encoding") as advance:
         summary = encode_file(
@@ -114,3 +117,63 @@ def encode(
         ui.say("encode.tokens", kind=kind, count=count, dropped=summary.dropped[kind])
     if summary.empty:
         ui.say("encode.empty", count=summary.empty)
+
+
+@lab.command()
+def link(
+    files: Annotated[list[Path], typer.Argument(help="Encoded files, one per party.")],
+    out: Annotated[Path, typer.Option(help="matches.csv: group,party,id,similarity,tier.")],
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Least similarity of two filters.")
+    ] = 0.8,
+    candidates: Annotated[
+        str, typer.Option(help="Which pairs are compared; for now all: exhaustive.")
+    ] = "exhaustive",
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: one per core.")] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Link encoded registers of two or more parties, outside any run."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pprl.io.atomic import publish  # noqa: PLC0415
+    from pprl.link import link as link_sets  # noqa: PLC0415
+
+    ui.one_of("--candidates", candidates, ("exhaustive",))
+    with publish(out, force=force, inputs=files) as temporary:
+        with ui.progress("link.comparing") as advance:
+            matches = link_sets(files, threshold=threshold, threads=threads, progress=advance)
+        matches.write_csv(temporary)
+    if as_json:
+        ui.out_json(asdict(matches.info))
+    ui.say("link.done", groups=matches.info.groups, path=str(out))
+    for tier, count in matches.info.rows_by_tier.items():
+        ui.say("link.tier", tier=tier, count=count)
+
+
+@lab.command()
+def evaluate(
+    matches: Annotated[Path, typer.Argument(help="matches.csv of pprl lab link.")],
+    truth: Annotated[Path, typer.Option(help="truth.csv: party,id,entity.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare matches with the truth: precision, recall, F1."""
+    from pprl.lab.evaluate import evaluate as measure  # noqa: PLC0415
+
+    result = measure(matches, truth)
+    if as_json:
+        ui.out_json(result.as_dict())
+    else:
+        ui.show_evaluation(result)
+
+
+@schema_app.command("show")
+def schema_show(
+    schema: Annotated[str, typer.Argument(help="A built-in schema or a file.")] = "indonesia",
+) -> None:
+    """Print a schema as it is used, and its digest."""
+    from pprl.schema import Schema  # noqa: PLC0415
+
+    loaded = Schema.load(schema)
+    ui.out(loaded.text.rstrip("\n"))
+    ui.say("schema.digest", digest=loaded.digest)

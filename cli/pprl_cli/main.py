@@ -31,7 +31,7 @@ app.add_typer(lab, name="lab")
 _LANGUAGE_OPTION = "--lang"
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+def _show_version(wanted: bool) -> None:
     if wanted:
         import pprl  # noqa: PLC0415 - only when asked
 
@@ -41,10 +41,10 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback sign
 
 @app.callback()
 def pprl(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
     ] = False,
-    lang: Annotated[  # noqa: ARG001 - taken out of the line by run(); here for --help
+    lang: Annotated[  # taken out of the line by run(); here for --help
         str, typer.Option(metavar="en|id", help="Language of messages; default: the locale's.")
     ] = "",
 ) -> None:

@@ -11,9 +11,10 @@ import locale
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pprl import catalogue
+from pprl.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,9 +82,7 @@ def confess(error: BaseException) -> int:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -> None:
     """Print an aligned table on stdout; numbers to the right."""
     written = [[_cell(cell) for cell in row] for row in rows]
-    widths = [
-        max(len(text) for text in column) for column in zip(headers, *written, strict=True)
-    ]
+    widths = [max(len(text) for text in column) for column in zip(headers, *written, strict=True)]
     numeric = [
         all(isinstance(row[place], int | float) for row in rows) for place in range(len(headers))
     ]
@@ -96,19 +95,36 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -
 
 
 def _cell(value: str | float) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) else value
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def one_of(option: str, value: str, choices: Sequence[Choice]) -> Choice:
+    """Return ``value`` as one of ``choices``.
+
+    Raises
+    ------
+    ConfigError
+        It is none of them.
+    """
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ConfigError("cli.choice", option=option, value=value, choices=", ".join(choices))
 
 
 @contextmanager
-def progress(code: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(code: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show a progress bar with rate and time left while a terminal is watching.
 
-    Yields a function that takes the amount done so far.
+    Yields a function that takes the amount done so far and, where it is known, the whole.
     """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _done, _total=None: None
         return
     from rich.console import Console  # noqa: PLC0415 - rich costs time that --help shouldn't pay
     from rich.progress import (  # noqa: PLC0415
@@ -129,10 +145,11 @@ def progress(code: str, total: int | None = None) -> Iterator[Callable[[int], No
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(sentence(code), total=total, rate="")
+        task = bar.add_task(sentence(code), total=None, rate="")
 
-        def advance(done: int) -> None:
+        def advance(done: int, total: int | None = None) -> None:
             speed = bar.tasks[task].speed
-            bar.update(task, completed=done, rate=f"{speed:,.0f}/s" if speed else "")
+            shown = f"{speed:,.0f}/s" if speed else ""
+            bar.update(task, completed=done, total=total, rate=shown)
 
         yield advance

@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 
@@ -27,8 +27,8 @@ from pprl.compare.measure import Counts, dice_millionths, least_common_dice
 from pprl.compare.packing import SortedFilters, Strip, Words, sort_filters
 from pprl.compare.pairs import Pairs
 from pprl.errors import LimitError
+from pprl.limits import MAX_PAIRS
 
-MAX_PAIRS = 200_000_000
 MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
 
 _TILED_ROWS = 2_048  # with a strip part they fill the second-level cache about half
@@ -116,7 +116,7 @@ def similar_pairs(
             if progress is not None:
                 progress(compared, total)
     finally:
-        job.stopped = True
+        job.stop.set()
         pool.shutdown(cancel_futures=True)
     pairs = Pairs.concat(parts)
     return (Pairs(pairs.right, pairs.left, pairs.similarity) if swapped else pairs).sorted()
@@ -137,7 +137,7 @@ class _Job:
     ) -> None:
         self.rows = rows
         self.others = others
-        self.stopped = False
+        self.stop = Event()
         self._strip: Strip = rows.strip(0, len(rows))
         self._needed: Counts = least_common_dice(threshold, rows.words.shape[1] * 64)
         self._max_pairs = max_pairs
@@ -149,15 +149,15 @@ class _Job:
         return cls(sort_filters(rows), sort_filters(others), threshold, max_pairs)
 
     def run(self, span: Span) -> Pairs:
-        if self._out_of_reach(span):
+        if self.stop.is_set() or self._out_of_reach(span):
             return Pairs.concat([])
         tiles = self.others.tiles(span.tiles_start, span.tiles_stop)
         parts: list[Pairs] = []
         for start in range(span.strip_start, span.strip_stop, _STRIP_PART_ROWS):
+            if self.stop.is_set():  # another thread failed, or the user interrupted
+                break
             stop = min(start + _STRIP_PART_ROWS, span.strip_stop)
             for row, other, common in similar(self._strip.part(start, stop), tiles, self._needed):
-                if self.stopped:
-                    return Pairs.concat([])
                 self._count(len(row))
                 places, other_places = start + row, span.tiles_start + other
                 similarity = dice_millionths(

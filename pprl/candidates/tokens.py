@@ -20,8 +20,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pprl.candidates.exhaustive import MAX_PAIRS
 from pprl.errors import LimitError
+from pprl.limits import MAX_PAIRS
 
 if TYPE_CHECKING:
     from pprl.compare.pairs import Integers, Rows

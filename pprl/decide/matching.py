@@ -144,6 +144,8 @@ def _by_tier(
         yield kind, _close(accepted, left_open, right_open, tally, one_to_one=one_to_one)
     accepted, compared = accept_by_filter(left, right, left_open, right_open, bounds, report)
     tally.pairs_compared += compared
+    if report is not None:
+        report(0, 0)  # also where nothing was left to compare
     yield None, _close(accepted, left_open, right_open, tally, one_to_one=one_to_one)
 
 

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pprl.buffers import string_array, string_buffers
 from pprl.encode import qgram_kernel
 from pprl.encode.ngrams import bits_per_token, tokens
 from pprl.encode.positions import hasher
 from pprl.schema.feature import BitsPerToken, QGrams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
+    from pprl.normalise.words import WordArrays
     from pprl.schema.feature import Feature
 
     Bytes = npt.NDArray[np.uint8]
@@ -92,7 +92,7 @@ class QGramBits:
             np.zeros((0, most), dtype=np.uint16),
         )
 
-    def add(self, text: pa.StringArray, filters: Bytes, bits: int | None = None) -> None:
+    def add(self, text: pa.Array, filters: Bytes, bits: int | None = None) -> None:
         """OR the bits of ``text`` into ``filters``.
 
         Parameters
@@ -190,8 +190,7 @@ class WordBits:
 
     def add(
         self,
-        texts: Sequence[str],
-        low_weight: npt.NDArray[np.bool_],
+        words: WordArrays,
         offsets: Int64,
         indices: Int32,
         filters: Bytes,
@@ -200,29 +199,29 @@ class WordBits:
 
         Parameters
         ----------
-        texts, low_weight
-            All words known so far, ``(words,)``; only ever appended to.
+        words
+            All words known so far; only ever appended to.
         offsets, indices
             ``(records + 1,)`` and ``(total,)``: the words of each record.
         filters
             ``uint8 (records, bytes)``.
         """
         rows = self._rows
-        if len(rows) < len(texts):
-            rows = self._learn(texts, low_weight)
+        if len(rows) < len(words):
+            rows = self._learn(words)
         qgram_kernel.or_rows(rows, offsets, indices, filters.view(np.uint64))
 
-    def _learn(self, texts: Sequence[str], low_weight: npt.NDArray[np.bool_]) -> UInt64:
+    def _learn(self, words: WordArrays) -> UInt64:
         with self._lock:
             known = len(self._rows)
-            if known >= len(texts):
+            if known >= len(words):
                 return self._rows
-            fresh = np.zeros((len(texts) - known, self._rows.shape[1]), dtype=np.uint64)
-            low = low_weight[known : len(texts)]
+            texts = string_array(words.data, words.starts[known:])
+            low = words.low_weight[known:]
+            fresh = np.zeros((len(texts), self._rows.shape[1]), dtype=np.uint64)
             for chosen, bits in ((~low, None), (low, self._low_bits)):
-                words = [texts[known + int(i)] for i in np.flatnonzero(chosen)]
-                part = np.zeros((len(words), fresh.shape[1]), dtype=np.uint64)
-                self._grams.add(pa.array(words, pa.string()), part.view(np.uint8), bits)
+                part = np.zeros((int(chosen.sum()), fresh.shape[1]), dtype=np.uint64)
+                self._grams.add(texts.filter(pa.array(chosen)), part.view(np.uint8), bits)
                 fresh[chosen] = part
             self._rows = np.concatenate([self._rows, fresh])
             return self._rows
@@ -248,7 +247,7 @@ class ValueBits:
         self._known: dict[str, int] = {}
         self._rows = np.zeros((0, filter_width(n_bits)), dtype=np.uint8)
 
-    def add(self, text: pa.StringArray, filters: Bytes) -> None:
+    def add(self, text: pa.Array, filters: Bytes) -> None:
         """OR the bits of ``text`` into ``filters``, as :meth:`QGramBits.add` does.
 
         Raises
@@ -303,14 +302,10 @@ def fold(filters: Bytes, n_bits: int, folds: int) -> Bytes:
     return filters
 
 
-def _characters(text: pa.StringArray) -> tuple[Int32, Int64]:
+def _characters(text: pa.Array) -> tuple[Int32, Int64]:
     """Return the code points of all strings, and where each string starts."""
-    if text.null_count:
-        text = text.fill_null("")
-    buffers = text.buffers()
-    offsets = np.frombuffer(buffers[1], dtype=np.int32)[text.offset : text.offset + len(text) + 1]
-    data = np.frombuffer(buffers[2] or b"", dtype=np.uint8)
-    n_bytes = int(offsets[-1]) - int(offsets[0]) if len(text) else 0
+    data, offsets = string_buffers(text)
+    n_bytes = int(offsets[-1] - offsets[0])
     characters = np.empty(n_bytes, dtype=np.int32)
     starts = np.zeros(len(text) + 1, dtype=np.int64)
     if n_bytes:

@@ -1,35 +1,31 @@
-"""A whole register to an EncodedSet: read, normalise, encode, drop what is too common, write.
+"""One chunk of records to one chunk of an EncodedSet: normalise, cut into tokens, set bits.
 
-Chunks of records go through worker threads (the compiled parts release the GIL) and come out in
-file order, so the bytes don't depend on the number of threads. What is written on the way are
-encodings only.
+It knows the schema and the key, never files; :mod:`pprl.encode.pipeline` runs it over a register.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from pprl.buffers import fixed_array
 from pprl.encode.clk import QGramBits, ValueBits, WordBits, codable, filter_width, fold
 from pprl.encode.fields import Fields
 from pprl.encode.formats import NotConformingError, written
-from pprl.encode.tokens import keyed_tokens, too_common
+from pprl.encode.tokens import keyed_tokens
 from pprl.encoded import TOKEN_BYTES, Header, table_schema
 from pprl.errors import InputError
 from pprl.normalise.name import NameNormaliser
 from pprl.schema.feature import BitsPerToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
-    from pprl.io.source import Batch, Source
+    from pprl.io.source import Batch
     from pprl.keys import LinkageKey
     from pprl.schema import Schema
     from pprl.schema.feature import Feature
@@ -99,17 +95,18 @@ class Encoder:
             try:
                 step(fields, filters)
             except NotConformingError as error:
+                code = f"value.{error.reason}"
                 raise InputError(
-                    f"value.{error.reason}",
+                    code,
                     row=batch.row_number(error.index),
                     column=self._columns[feature.column],
                 ) from None
         filters = fold(filters, self._n_bits, self._schema.xor_folds)
-        arrays = [self._ids(batch), _fixed(filters)]
+        arrays = [self._ids(batch), fixed_array(filters)]
         arrays += [self._tokens(fields, kind.kind, kind.of) for kind in self._schema.tokens]
         return pa.record_batch(arrays, schema=self.arrow_schema)
 
-    def _ids(self, batch: Batch) -> pa.StringArray:
+    def _ids(self, batch: Batch) -> pa.Array:
         if self._id_column is None:
             count = batch.table.num_rows
             numbers = batch.rows
@@ -133,14 +130,13 @@ class Encoder:
 
             def add_words(fields: Fields, filters: Bytes) -> None:
                 names = fields.words(column)
-                texts, low_weight = names.words.snapshot()
-                by_word.add(texts, low_weight, names.offsets, names.word_ids, filters)
+                by_word.add(names.words.arrays(), names.offsets, names.word_ids, filters)
 
             return add_words
         encoder = (QGramBits if codable(feature.comparison) else ValueBits)(
             feature, keys, self._n_bits
         )
-        reading: dict[str, Callable[[Fields], pa.StringArray]] = {
+        reading: dict[str, Callable[[Fields], pa.Array]] = {
             "joined": lambda fields: fields.joined(column),
             "date": lambda fields: fields.date_text(column),
             "sex": lambda fields: fields.sex_text(column),
@@ -152,9 +148,7 @@ class Encoder:
         read = reading[feature.reading]
         return lambda fields, filters: encoder.add(read(fields), filters)
 
-    def _tokens(
-        self, fields: Fields, kind: str, of: tuple[str, ...]
-    ) -> pa.FixedSizeBinaryArray:
+    def _tokens(self, fields: Fields, kind: str, of: tuple[str, ...]) -> pa.Array:
         if kind in {"nik", "nik15"}:
             width = fields.nik.digits.shape[1] if kind == "nik" else NIK15_DIGITS
             present = fields.nik.length >= width
@@ -169,11 +163,4 @@ class Encoder:
         tokens = np.zeros((len(present), TOKEN_BYTES), dtype=np.uint8)
         digests = keyed_tokens(values, self._token_keys[kind], kind)
         tokens[present] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, TOKEN_BYTES)
-        return _fixed(tokens, present)
-
-
-def _fixed(rows: Bytes, valid: npt.NDArray[np.bool_] | None = None) -> pa.FixedSizeBinaryArray:
-    count, width = rows.shape
-    bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    data = pa.py_buffer(np.ascontiguousarray(rows).reshape(-1))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), count, [bitmap, data])
+        return fixed_array(tokens, present)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pprl.buffers import string_array
 from pprl.normalise.date import DateFlag, normalise_date
 from pprl.normalise.name import joined_utf8
 from pprl.normalise.nik import normalise_nik
@@ -46,7 +47,7 @@ class Fields:
     """
 
     def __init__(
-        self, columns: Mapping[str, pa.StringArray], n_records: int, names: NameNormaliser
+        self, columns: Mapping[str, pa.Array], n_records: int, names: NameNormaliser
     ) -> None:
         self._columns = columns
         self._n_records = n_records
@@ -54,7 +55,7 @@ class Fields:
         self._name_columns: dict[str, NameColumn] = {}
         self._date_columns: dict[str, DateColumn] = {}
 
-    def raw(self, column: str) -> pa.StringArray:
+    def raw(self, column: str) -> pa.Array:
         """Return the cells as found; all null when the file hasn't the column."""
         if column in self._columns:
             return self._columns[column]
@@ -66,10 +67,10 @@ class Fields:
             self._name_columns[column] = self._names.normalise(self.raw(column))
         return self._name_columns[column]
 
-    def joined(self, column: str) -> pa.StringArray:
+    def joined(self, column: str) -> pa.Array:
         """Return names as key words without spaces."""
         data, offsets = joined_utf8(self.words(column))
-        return _strings(data, offsets)
+        return string_array(data, offsets)
 
     def dates(self, column: str) -> DateColumn:
         """Return a date column."""
@@ -77,7 +78,7 @@ class Fields:
             self._date_columns[column] = normalise_date(self.raw(column), today=None)
         return self._date_columns[column]
 
-    def date_text(self, column: str) -> pa.StringArray:
+    def date_text(self, column: str) -> pa.Array:
         """Return dates as eight digits; as the year's four where day and month are a default."""
         dates = self.dates(column)
         rest = dates.ymd.copy()
@@ -88,9 +89,9 @@ class Fields:
         lengths = np.where(dates.ymd > 0, DATE_DIGITS, 0)
         lengths[(lengths > 0) & ((dates.flags & DateFlag.DEFAULT) > 0)] = YEAR_DIGITS
         kept = digits[np.arange(DATE_DIGITS) < lengths[:, None]]
-        return _strings(kept, np.concatenate([[0], np.cumsum(lengths)]))
+        return string_array(kept, np.concatenate([[0], np.cumsum(lengths)]))
 
-    def sex_text(self, column: str) -> pa.StringArray:
+    def sex_text(self, column: str) -> pa.Array:
         """Return the sex as ``m`` or ``f``, null where it isn't known."""
         return _SEX.take(pa.array(self.sex(column)))
 
@@ -98,21 +99,21 @@ class Fields:
         """Return the sex as 1 (male), 2 (female) or 0 (not known)."""
         return normalise_sex(self.raw(column))
 
-    def region_text(self, column: str, n_digits: int) -> pa.StringArray:
+    def region_text(self, column: str, n_digits: int) -> pa.Array:
         """Return the first digits of a region code, null where there are fewer."""
         digits = pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
         enough = pc.greater_equal(pc.binary_length(digits), n_digits)
         start = pc.utf8_slice_codeunits(digits, 0, n_digits)
         return pc.if_else(enough, start, pa.scalar(None, pa.string()))
 
-    def plain_text(self, column: str) -> pa.StringArray:
+    def plain_text(self, column: str) -> pa.Array:
         """Return text in lower case, without accents, marks as single spaces."""
         text = pc.utf8_lower(self.raw(column))
         if not pc.all(pc.string_is_ascii(text)).as_py():
             text = pc.replace_substring_regex(pc.utf8_normalize(text, "NFKD"), r"\pM", "")
         return pc.utf8_trim(pc.replace_substring_regex(text, r"[^\pL\pN]+", " "), " ")
 
-    def digits_text(self, column: str) -> pa.StringArray:
+    def digits_text(self, column: str) -> pa.Array:
         """Return only the digits."""
         return pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
 
@@ -121,7 +122,7 @@ class Fields:
         """The NIK column."""
         return normalise_nik(self.raw("nik"))
 
-    def key_parts(self, part: str) -> pa.StringArray:
+    def key_parts(self, part: str) -> pa.Array:
         """Return one part of a match key as text, null where it is missing."""
         match part:
             case "name":
@@ -141,19 +142,11 @@ class Fields:
                 whole = self.nik.length == self.nik.digits.shape[1]
                 data = self.nik.digits[whole].reshape(-1)
                 lengths = np.where(whole, self.nik.digits.shape[1], 0)
-                text = _strings(data, np.concatenate([[0], np.cumsum(lengths)]))
+                text = string_array(data, np.concatenate([[0], np.cumsum(lengths)]))
                 return pc.if_else(pa.array(whole), text, pa.scalar(None, pa.string()))
 
 
-def _strings(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.StringArray:
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1,
-        pa.py_buffer(offsets.astype(np.int32)),
-        pa.py_buffer(np.ascontiguousarray(data)),
-    )
-
-
-def _sorted_words(names: NameColumn) -> pa.StringArray:
+def _sorted_words(names: NameColumn) -> pa.Array:
     """Write each name's words in alphabetical order; null for a name without words."""
     texts = [names.words.text(word) for word in range(len(names.words))]
     offsets, words = names.offsets, names.word_ids

@@ -40,7 +40,7 @@ class NotConformingError(ValueError):
         self.reason = reason
 
 
-def written(text: pa.StringArray, feature: Feature) -> pa.StringArray:
+def written(text: pa.Array, feature: Feature) -> pa.Array:
     """Return the values as they are hashed: missing ones replaced, integers and dates rewritten.
 
     Parameters
@@ -69,7 +69,7 @@ def written(text: pa.StringArray, feature: Feature) -> pa.StringArray:
     return regular
 
 
-def _string(text: pa.StringArray, form: Format) -> pa.StringArray:
+def _string(text: pa.Array, form: Format) -> pa.Array:
     if form.pattern is not None:
         pattern = re.compile(form.pattern)
         _each_distinct(text, lambda value: _demand(pattern.fullmatch(value) is not None), "pattern")
@@ -86,7 +86,7 @@ def _string(text: pa.StringArray, form: Format) -> pa.StringArray:
     return text
 
 
-def _integer(text: pa.StringArray, form: Format) -> pa.StringArray:
+def _integer(text: pa.Array, form: Format) -> pa.Array:
     def rewrite(value: str) -> str:
         number = int(value)
         _demand(form.minimum is None or number >= form.minimum)
@@ -96,7 +96,7 @@ def _integer(text: pa.StringArray, form: Format) -> pa.StringArray:
     return _each_distinct(text, rewrite, "integer")
 
 
-def _date(text: pa.StringArray, form: Format) -> pa.StringArray:
+def _date(text: pa.Array, form: Format) -> pa.Array:
     layout = form.date_format or ""
 
     def rewrite(value: str) -> str:
@@ -106,14 +106,14 @@ def _date(text: pa.StringArray, form: Format) -> pa.StringArray:
     return _each_distinct(text, rewrite, "date")
 
 
-def _enum(text: pa.StringArray, form: Format) -> pa.StringArray:
+def _enum(text: pa.Array, form: Format) -> pa.Array:
     allowed = pa.array(sorted(form.values or ()), pa.string())
     known = pc.or_(pc.is_in(text, value_set=allowed), pc.is_null(text))
     _demand_all(known, "enum")
     return text
 
 
-_RULES: dict[str, Callable[[pa.StringArray, Format], pa.StringArray]] = {
+_RULES: dict[str, Callable[[pa.Array, Format], pa.Array]] = {
     "string": _string,
     "integer": _integer,
     "date": _date,
@@ -138,14 +138,12 @@ def _demand(holds: bool) -> str:  # noqa: FBT001 - reads as the sentence it is
 
 def _demand_all(holds: pa.BooleanArray, reason: str) -> None:
     """Raise for the first false; null (a missing value) is allowed."""
-    place = pc.index(holds, False).as_py()  # noqa: FBT003 - the value looked for
+    place = pc.index(holds, False).as_py()
     if place >= 0:
         raise NotConformingError(place, reason)
 
 
-def _each_distinct(
-    text: pa.StringArray, rewrite: Callable[[str], str], reason: str
-) -> pa.StringArray:
+def _each_distinct(text: pa.Array, rewrite: Callable[[str], str], reason: str) -> pa.Array:
     """Apply ``rewrite`` to each distinct value once."""
     encoded = text.dictionary_encode()
     fresh = []

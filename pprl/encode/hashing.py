@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pprl._jit import compiled
+from pprl.buffers import string_buffers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,12 +20,10 @@ _MULTIPLIER = np.uint64(0x9FB21C651E98DF25)
 _SHIFT = np.uint64(32)
 
 
-def hash_strings(text: pa.StringArray, seed: np.uint64) -> npt.NDArray[np.uint64]:
+def hash_strings(text: pa.Array, seed: np.uint64) -> npt.NDArray[np.uint64]:
     """Return ``uint64 (records,)``: equal for equal strings, else equal by rare chance only."""
     out = np.empty(len(text), dtype=np.uint64)
-    buffers = text.buffers()
-    offsets = np.frombuffer(buffers[1], dtype=np.int32)[text.offset : text.offset + len(text) + 1]
-    _hash(np.frombuffer(buffers[2] or b"", dtype=np.uint8), offsets, seed, out)
+    _hash(*string_buffers(text), seed, out)
     return out
 
 

@@ -16,17 +16,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 
+from pprl.buffers import fixed_array, fixed_rows, valid
 from pprl.encode.hashing import hash_strings
 from pprl.encode.tokens import too_common
-from pprl.encoded import METADATA_KEY, TOKEN_BYTES, EncodedSet, fixed_width, write_batches
+from pprl.encoded import METADATA_KEY, TOKEN_BYTES, EncodedSet, write_batches
 from pprl.errors import InputError
 from pprl.io.atomic import publish
 from pprl.io.clkfile import write_clk_batches
+from pprl.io.rows import RowNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -178,7 +180,7 @@ class _Spool:
         self._writer: pa.RecordBatchFileWriter | None = None
         self._path: Path | None = None
 
-    def __enter__(self) -> _Spool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -208,23 +210,25 @@ class _Register:
     """What has to be known of the whole file: ids, token multiplicities, counts."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self.records = 0
+        self._rows = RowNumbers()
         self._kinds = [name.partition(".")[2] for name in schema.names[_FIRST_TOKEN:]]
         self._seed = np.uint64(secrets.randbits(64))
         self._ids: list[npt.NDArray[np.uint64]] = []
         self._heads: list[list[npt.NDArray[np.uint64]]] = [[] for _ in self._kinds]
-        self._starts: list[tuple[int, int, npt.NDArray[np.int64] | None]] = []
         self._empty = 0
 
+    @property
+    def records(self) -> int:
+        return self._rows.records
+
     def add(self, batch: Batch, encoded: pa.RecordBatch) -> None:
-        self._starts.append((self.records, batch.first_row, batch.rows))
-        self.records += encoded.num_rows
+        self._rows.add(batch)
         self._ids.append(hash_strings(encoded.column(0), self._seed))
         for place, heads in enumerate(self._heads, start=_FIRST_TOKEN):
             column = encoded.column(place)
-            heads.append(_heads(column)[column.is_valid().to_numpy(zero_copy_only=False)])
+            heads.append(_heads(column)[valid(column)])
         width = encoded.schema.field(1).type.byte_width
-        words = fixed_width(encoded.column(1), width).view(np.uint64)
+        words = fixed_rows(encoded.column(1), width).view(np.uint64)
         self._empty += int((~words.any(axis=1)).sum())
 
     def refuse_repeated_ids(self, spool: _Spool) -> None:
@@ -245,12 +249,8 @@ class _Register:
             else:
                 seen[text] = place
         if first:
-            earlier, later = (self._row_number(place) for place in first)
+            earlier, later = (self._rows.number(place) for place in first)
             raise InputError("id.repeated", row=later, earlier=earlier, count=repeated)
-
-    def _row_number(self, place: int) -> int:
-        start, first_row, rows = next(part for part in reversed(self._starts) if part[0] <= place)
-        return first_row + place - start if rows is None else int(rows[place - start])
 
     def too_common(self) -> dict[int, npt.NDArray[np.uint64]]:
         """Return column -> heads of tokens to drop."""
@@ -281,25 +281,19 @@ def _ids_at(spool: _Spool, places: npt.NDArray[np.int64]) -> Iterator[str]:
         start += batch.num_rows
 
 
-def _heads(tokens: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:
-    return np.ascontiguousarray(fixed_width(tokens, TOKEN_BYTES)[:, :8]).view(np.uint64)[:, 0]
+def _heads(tokens: pa.Array) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(fixed_rows(tokens, TOKEN_BYTES)[:, :8]).view(np.uint64)[:, 0]
 
 
-def _without(
-    batch: pa.RecordBatch, common: Mapping[int, npt.NDArray[np.uint64]]
-) -> pa.RecordBatch:
+def _without(batch: pa.RecordBatch, common: Mapping[int, npt.NDArray[np.uint64]]) -> pa.RecordBatch:
     """Return the chunk with its too common tokens made null."""
     for place, heads in common.items():
         column = batch.column(place)
         lost = np.isin(_heads(column), heads)
         if lost.any():
-            kept = column.is_valid().to_numpy(zero_copy_only=False) & ~lost
-            rows = fixed_width(column, TOKEN_BYTES).copy()
+            kept = valid(column) & ~lost
+            rows = fixed_rows(column, TOKEN_BYTES).copy()
             rows[~kept] = 0
-            bitmap = pa.py_buffer(np.packbits(kept, bitorder="little"))
-            data = pa.py_buffer(rows.reshape(-1))
-            fresh = pa.FixedSizeBinaryArray.from_buffers(
-                column.type, len(column), [bitmap, data]
-            )
-            batch = batch.set_column(place, batch.schema.field(place), fresh)
+            field = batch.schema.field(place)
+            batch = batch.set_column(place, field, fixed_array(rows, kept))
     return batch

@@ -36,7 +36,9 @@ def hasher(
         case BlakeHash():
             return lambda token: _blake(token, keys[0], n_bits, most)
         case DoubleHash(prevent_singularity):
-            return lambda token: _double(token, keys, n_bits, most, prevent_singularity)
+            return lambda token: _double(
+                token, keys, n_bits, most, prevent_singularity=prevent_singularity
+            )
 
 
 def _blake(token: bytes, key: bytes, n_bits: int, most: int) -> Positions:
@@ -49,7 +51,7 @@ def _blake(token: bytes, key: bytes, n_bits: int, most: int) -> Positions:
 
 
 def _double(
-    token: bytes, keys: tuple[bytes, bytes], n_bits: int, most: int, prevent_singularity: bool
+    token: bytes, keys: tuple[bytes, bytes], n_bits: int, most: int, *, prevent_singularity: bool
 ) -> Positions:
     start = int.from_bytes(hmac.digest(keys[0], token, "sha1"), "big") % n_bits
     step = int.from_bytes(hmac.digest(keys[1], token, "md5"), "big") % n_bits

@@ -15,6 +15,7 @@ MAX_CODED_CHARACTERS = 3
 MAX_CODED_POSITIONAL = 2
 
 _SPACE = 32
+_TWO_BYTES, _THREE_BYTES, _FOUR_BYTES = 0x80, 0xE0, 0xF0  # first lead byte of each length
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -38,13 +39,13 @@ def decode(data: Bytes, offsets: Int32, out: Int32, out_offsets: Int64) -> None:
         end = offsets[record + 1]
         while at < end:
             lead = np.int32(data[at])
-            if lead < 0x80:
+            if lead < _TWO_BYTES:
                 out[place] = lead
                 at += 1
-            elif lead < 0xE0:
+            elif lead < _THREE_BYTES:
                 out[place] = ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F)
                 at += 2
-            elif lead < 0xF0:
+            elif lead < _FOUR_BYTES:
                 out[place] = (
                     ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F)
                 )
@@ -81,11 +82,11 @@ def insert(keys: UInt64, values: Int32, codes: UInt64, first: int) -> None:
 
 
 @compiled
-def set_qgrams(
+def set_qgrams(  # noqa: C901 - one loop nest, compiled as a whole
     characters: Int32,
     offsets: Int64,
     n: int,
-    positional: bool,
+    positional: bool,  # noqa: FBT001 - compiled functions take no keywords
     keys: UInt64,
     values: Int32,
     positions: npt.NDArray[np.uint16],

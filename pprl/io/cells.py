@@ -7,23 +7,15 @@ time when it's midnight. Booleans are TRUE and FALSE. Text is never touched.
 
 >>> cell_as_text(3.0), cell_as_text(6408991503909901.0), cell_as_text(2.5)
 ('3', '6408991503909901.0', '2.5')
->>> text_column(pa.array([3.0, 6408991503909901.0, None])).to_pylist()
+>>> column_as_text(pa.array([3.0, 6408991503909901.0, None])).to_pylist()
 ['3', '6408991503909901.0', None]
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    Column = pa.Array[Any]
 
 LONG_NUMBER = 1e11  # 12 digits
 _LAST_PLAIN = 1e16  # from here on repr() writes an exponent
@@ -48,7 +40,7 @@ def cell_as_text(value: Cell) -> str | None:
     return value.isoformat() if isinstance(value, (date, time)) else str(value)
 
 
-def text_column(column: Column) -> pa.StringArray:
+def column_as_text(column: pa.Array) -> pa.StringArray:
     """Return a column of any flat type as text, empty texts as null.
 
     Raises
@@ -57,19 +49,19 @@ def text_column(column: Column) -> pa.StringArray:
         The type has no text, or binary data isn't UTF-8.
     """
     if pa.types.is_dictionary(column.type):
-        column = column.cast(cast("pa.DictionaryType[Any, Any]", column.type).value_type)
+        column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
         return _floats_as_text(column)
-    text = cast("pa.StringArray", column.cast(pa.string()))
+    text = column.cast(pa.string())
     if pa.types.is_boolean(column.type):
         return pc.utf8_upper(text)
     if pa.types.is_timestamp(column.type):
         return pc.replace_substring_regex(text, _MIDNIGHT, "")
     empty = pc.equal(text, pa.scalar(""))
-    return cast("pa.StringArray", pc.if_else(empty, pa.scalar(None, pa.string()), text))
+    return pc.if_else(empty, pa.scalar(None, pa.string()), text)
 
 
-def _floats_as_text(column: Column) -> pa.StringArray:
+def _floats_as_text(column: pa.Array) -> pa.StringArray:
     values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)  # nulls are NaN
     plain = (np.trunc(values) == values) & (np.abs(values) < _LAST_PLAIN)
     whole = pa.array(np.where(plain, values, 0).astype(np.int64)).cast(pa.string())
@@ -80,4 +72,4 @@ def _floats_as_text(column: Column) -> pa.StringArray:
     spelled = pa.array([None if np.isnan(x) else repr(x) for x in distinct.tolist()], pa.string())
     text = pc.binary_join_element_wise(whole, suffix, pa.repeat("", len(whole)))
     rest = spelled.take(pa.array(places, pa.int64()))
-    return cast("pa.StringArray", pc.replace_with_mask(text, pa.array(~plain), rest))
+    return pc.replace_with_mask(text, pa.array(~plain), rest)

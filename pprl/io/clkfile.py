@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pprl.encoded import Header, fixed_width, table_schema
+from pprl.buffers import fixed_array, fixed_rows
+from pprl.encoded import Header, table_schema
 from pprl.errors import PeerError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def write_clk_batches(path: Path, header: Header, batches: Iterable[pa.RecordBat
         file.write('{"clks": [')
         separator = ""
         for batch in batches:
-            rows = fixed_width(batch.column(1), header.filter_bytes)[:, :width]
+            rows = fixed_rows(batch.column(1), header.filter_bytes)[:, :width]
             data = np.ascontiguousarray(rows).tobytes()
             texts = [
                 base64.b64encode(data[start : start + width]).decode("ascii")
@@ -71,8 +72,5 @@ def read_clks(path: Path) -> tuple[Header, pa.Table]:
     header = Header(scheme="clk", bits=width * 8, schema=None, key_check=None, records=len(rows))
     padded = np.zeros((len(rows), header.filter_bytes), dtype=np.uint8)
     padded[:, :width] = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), width)
-    filters = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(header.filter_bytes), len(rows), [None, pa.py_buffer(padded.tobytes())]
-    )
     ids = pa.array(np.arange(len(rows))).cast(pa.string())
-    return header, pa.table([ids, filters], schema=table_schema(header, ()))
+    return header, pa.table([ids, fixed_array(padded)], schema=table_schema(header, ()))

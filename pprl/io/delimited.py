@@ -21,7 +21,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +88,7 @@ class DelimitedSource:
             reader = Utf8Reader(file, encoding)
             sample = reader.read(_SAMPLE_BYTES)
             final = not reader.read(1) and not reader.broken
+            broken_as = reader.encoding if reader.broken else None
         directive = _SEPARATOR_LINE.match(sample)
         self._skip = directive.end() if directive else 0
         self._first_row = 2 if directive else 1
@@ -95,7 +96,7 @@ class DelimitedSource:
             delimiter = directive[1].decode()
         self.delimiter = _one_character(delimiter) if delimiter else _sniff(sample, final=final)
         self._classes = scan.byte_classes(self.delimiter)
-        names = self._read_header(bytearray(sample), final=final)
+        names = self._read_header(bytearray(sample), broken_as, final=final)
         self._n_columns = len(names)
         self.columns, self._positions = named_columns(path, names, self._first_row - 1)
 
@@ -113,7 +114,7 @@ class DelimitedSource:
             gapless = last - first + 1 == len(block.rows)
             yield Batch(table, first, None if gapless else block.rows)
 
-    def _read_header(self, sample: bytearray, *, final: bool) -> list[str]:
+    def _read_header(self, sample: bytearray, broken_as: str | None, *, final: bool) -> list[str]:
         """Take the first record as the header; move the start of the data behind it."""
         buffer = np.frombuffer(sample, dtype=np.uint8)
         row = np.zeros(1, dtype=np.int64)
@@ -121,6 +122,8 @@ class DelimitedSource:
         found = scan.find_records(buffer, self._skip, len(sample), final, self._classes, 0, row)
         if found.error != scan.FINE:
             raise self._malformed(found, self._first_row)
+        if found.records == 0 and broken_as is not None:
+            raise self._not_in(broken_as, self._first_row)
         if found.records == 0:
             code = "table.empty" if final else "table.row_too_long"
             raise InputError(code, path=str(self.path), row=self._first_row)
@@ -174,12 +177,7 @@ class DelimitedSource:
                     raise InputError("table.row_too_long", path=str(self.path), row=row)
                 piece = reader.read(_READ_BYTES)
                 if not piece and reader.broken:
-                    raise InputError(
-                        "table.encoding",
-                        path=str(self.path),
-                        row=row,
-                        encoding=reader.encoding.upper(),
-                    )
+                    raise self._not_in(reader.encoding, row)
                 final = not piece
                 to_skip, piece = max(0, to_skip - len(piece)), piece[to_skip:]
                 buffer = _appended(buffer, begin, filled, piece)
@@ -190,10 +188,9 @@ class DelimitedSource:
 
     def _parse(self, block: _Block, columns: Sequence[str], wanted: list[int]) -> pa.RecordBatch:
         included = sorted(set(wanted))
-        data = cast("IO[bytes]", pa.BufferReader(block.data.data))
         try:
             parsed = pyarrow.csv.read_csv(
-                data,
+                pa.BufferReader(pa.py_buffer(block.data)),
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
                     block_size=block.data.size + 1,
@@ -232,6 +229,9 @@ class DelimitedSource:
                 found=found.fields,
             )
         return InputError(_ERRORS[found.error], path=str(self.path), row=row)
+
+    def _not_in(self, encoding: str, row: int) -> InputError:
+        return InputError("table.encoding", path=str(self.path), row=row, encoding=encoding.upper())
 
     def _note(self, encoding: str, empty: int) -> None:
         name = "TAB" if self.delimiter == "\t" else self.delimiter
@@ -290,7 +290,7 @@ def _consistency(text: str, delimiter: str, *, final: bool) -> tuple[bool, float
                 break
         else:
             if not final:
-                counts.pop()  # cut short
+                counts = counts[:-1]  # cut short
     except csv.Error:
         pass  # a cell without end: an unclosed quote, which the scanner will name
     if not counts:

@@ -25,6 +25,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NOT_OF_FILES = frozenset({"idna", "punycode"})  # of host names
 _REPLACEMENT = "\ufffd"
 _LONGEST_MARK = 3
 
@@ -125,10 +126,13 @@ def known_encoding(name: str) -> str:
         Python knows no such text encoding.
     """
     try:
-        b"".decode(name)
-        return codecs.lookup(name).name
+        "x".encode(name)  # a LookupError for codecs that aren't of text
+        known = codecs.lookup(name).name
     except (LookupError, ValueError):
-        raise ConfigError("table.unknown_encoding", encoding=name) from None
+        known = None
+    if known is None or known in _NOT_OF_FILES:
+        raise ConfigError("table.unknown_encoding", encoding=name)
+    return known
 
 
 # ruff: disable[PLR2004] - the byte values are those of RFC 3629, section 4

@@ -5,10 +5,10 @@ the columns, subtotals, and below the data a "Jumlah" row, notes and signatures.
 none of the data is counted, so that the analyst can check it. Cell values are only looked at,
 never kept.
 
->>> rows = [["DATA KRS 2024", "", ""], ["No", "Nama", "NIK"], [1.0, "SITI", "6408"], ["Jumlah", 1.0, ""]]
+>>> rows = [["DATA KRS", ""], ["Nama", "NIK"], ["SITI", "6408"], ["Jumlah", 1.0]]
 >>> found = find_layout(rows, merged=None)
 >>> found.names, found.first, found.end, found.titles, found.footers
-(('No', 'Nama', 'NIK'), 2, 3, 1, 1)
+(('Nama', 'NIK'), 2, 3, 1, 1)
 """
 
 import re
@@ -22,7 +22,9 @@ from pprl.io.columns import role_of
 from pprl.io.header import clean_name, looks_like_data
 
 Row = Sequence[Cell]
-Range = tuple[tuple[int, int], tuple[int, int]]  # (first row, first column), (last row, last column)
+Range = tuple[
+    tuple[int, int], tuple[int, int]
+]  # (first row, first column), (last row, last column)
 
 _HEADER_WITHIN = 60
 _FOOTERS_WITHIN = 40
@@ -30,6 +32,7 @@ _COLUMN_NUMBER = re.compile(r"\(?(\d{1,3})[.)]?")
 _TOTAL = re.compile(r"(sub[\s-]*total|grand[\s-]*total|total|jumlah|jml)\b", re.IGNORECASE)
 _FIGURE = re.compile(r"[\d\s.,%+()-]*(?:rp|jiwa|kk|orang|keluarga)?\.?", re.IGNORECASE)
 _LONGEST_FIGURE = 11  # digits; a NIK has more
+_SCRAPS = 3  # cells in a row of a signature block; a record with so few couldn't be linked
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,11 @@ def _header(head: Sequence[Row], merged: Sequence[Range] | None) -> tuple[int, i
     best: tuple[tuple[int, int, int], int] | None = None
     for index, row in enumerate(head[:-1]):
         labels = _labels(row)
-        if labels is None or is_blank(head[index + 1]):
+        if labels is None:
             continue
         known = len({role for label in labels if label and (role := role_of(label))})
+        if known < 2 and is_blank(head[index + 1]):  # noqa: PLR2004 - see below
+            continue
         # One known word may be part of a title; then the fullest row is the better guess.
         score = (known if known > 1 else 0, sum(map(bool, labels)), known)
         if best is None or score > best[0]:
@@ -209,15 +214,10 @@ def _numbers_columns(row: Row) -> bool:
 
 def _end(last: Sequence[tuple[int, Row]], n_columns: int, behind: int) -> int:
     """Return the row behind the data: a closing total, or a blank row with only scraps below."""
-    few = n_columns // 3
-
-    def scrap(row: Row) -> bool:
-        return is_total(row) or sum(map(_filled, row)) <= few
-
     end = behind
     for index, row in reversed(last):
         if is_blank(row) or is_total(row):
             end = index
-        elif not scrap(row):
+        elif sum(map(_filled, row)) > min(_SCRAPS, n_columns // 3):
             break
     return end

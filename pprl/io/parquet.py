@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from pprl.errors import InputError
-from pprl.io.cells import text_column
+from pprl.io.cells import column_as_text
 from pprl.io.header import clean_name, named_columns
 from pprl.io.source import BATCH_ROWS, Batch, Note, find_columns
 
@@ -61,7 +61,7 @@ class ParquetSource:
                     batch = next(batches, None)
                     if batch is None:
                         return
-                    texts = [text_column(batch.column(name)) for name in names]
+                    texts = [column_as_text(batch.column(name)) for name in names]
                 except (pa.ArrowException, OSError):
                     raise InputError("table.damaged_at", path=str(self.path), row=row) from None
                 if batch.num_rows:

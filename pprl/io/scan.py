@@ -77,7 +77,7 @@ def byte_classes(delimiter: str) -> NDArray[np.uint8]:
 
 
 @compiled
-def find_records(  # noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917 - one state machine in a kernel
+def find_records(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one state machine in a kernel
     buffer: NDArray[np.uint8],
     start: int,
     end: int,

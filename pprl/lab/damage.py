@@ -66,7 +66,7 @@ NIK_KINDS = 9  # the first kinds, of which a record has at most one
 @compiled
 def hit(rates: NDArray[np.float64], key: np.uint64, kind: int) -> bool:
     """Return whether the record of ``key`` suffers this kind; the slot is the kind's number."""
-    return uniform(key, kind) < rates[kind]
+    return bool(uniform(key, kind) < rates[kind])
 
 
 def rates_of(damage: Damage, party: int) -> NDArray[np.float64]:

@@ -29,9 +29,32 @@ _NEIGHBOUR, _SWAP, _MISSING, _DOUBLE = range(4)
 _MIN_SPLIT = 3
 
 _KEYBOARD = (
-    "qwsz", "vghn", "xdfv", "serfcx", "wsdr", "drtgvc", "ftyhbv", "gyujnb", "ujko", "huikmn",
-    "jiolm", "kop", "njk", "bhjm", "iklp", "ol", "wa", "edft", "awedxz", "rfgy", "yhji", "cfgb",
-    "qase", "zsdc", "tghu", "asx",
+    "qwsz",
+    "vghn",
+    "xdfv",
+    "serfcx",
+    "wsdr",
+    "drtgvc",
+    "ftyhbv",
+    "gyujnb",
+    "ujko",
+    "huikmn",
+    "jiolm",
+    "kop",
+    "njk",
+    "bhjm",
+    "iklp",
+    "ol",
+    "wa",
+    "edft",
+    "awedxz",
+    "rfgy",
+    "yhji",
+    "cfgb",
+    "qase",
+    "zsdc",
+    "tghu",
+    "asx",
 )  # fmt: skip - one letter of the alphabet each, a to z
 _NEIGHBOURS = np.array([list(keys.ljust(6, keys[0]).encode()) for keys in _KEYBOARD], np.uint8)
 
@@ -128,7 +151,7 @@ def resound(
                 shift(work, length, end, new_size - size)
                 for offset in range(new_size):
                     work[at + offset] = text[new + offset]
-                return length + new_size - size
+                return int(length + new_size - size)
     return 0
 
 

@@ -8,10 +8,9 @@ endings of listed words, with a long tail. How many persons share a name follows
 This module only decides the registered name, in lower case: how a file writes it is
 :mod:`pprl.lab.writing`.
 
->>> import numpy as np
->>> names = true_names(name_tables(), np.uint64(7), 3)
->>> [type(name.as_py()).__name__ for name in names]
-['str', 'str', 'str']
+>>> tables = name_tables()
+>>> tables.text[tables.starts[0] : tables.starts[1]].tobytes()
+b'muhammad'
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from pprl._jit import compiled
-from pprl.lab.randomness import below, numbers, stream, uniform
+from pprl.lab.randomness import numbers, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +49,6 @@ _VOWELS = frozenset("aeiou")
 
 # Slots of a person's name stream: one for the number of words, then two a word.
 _SLOT_LENGTH, _SLOT_PAIR, _SLOT_WORDS = numbers(0, 3)
-_SLOT_SEX, _SLOT_AGE = numbers(100, 2)
 
 
 class NameTables(NamedTuple):
@@ -68,9 +66,7 @@ class NameTables(NamedTuple):
 
 
 @compiled
-def word_ids(
-    tables: NameTables, key: np.uint64, sex: int, age: int, out: NDArray[np.int32]
-) -> int:
+def word_ids(tables: NameTables, key: np.uint64, sex: int, age: int, out: NDArray[np.int32]) -> int:
     """Write the words of one person's name to ``out`` and return how many they are."""
     lengths = tables.lengths[sex, age]
     count = min(int(np.searchsorted(lengths, uniform(key, _SLOT_LENGTH), "right")), MAX_WORDS - 1)
@@ -104,11 +100,13 @@ def _word(tables: NameTables, key: np.uint64, sex: int, place: int, slot: int) -
 def name_tables() -> NameTables:
     """Build the tables; about half a second, once a process."""
     model = tomllib.loads(TABLES.joinpath("name_model.toml").read_text(encoding="utf-8"))
-    with TABLES.joinpath("name_tokens.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    lines = TABLES.joinpath("name_tokens.csv").read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
     listed = [row["token"] for row in rows]
     shares, curves = _listed_places(rows, model)
-    rates = np.array([[float(row[f"{sex}_per_100k"]) for row in rows] for sex in ("male", "female")])
+    rates = np.array(
+        [[float(row[f"{sex}_per_100k"]) for row in rows] for sex in ("male", "female")]
+    )
     tail_words = int(model["tail"]["words"])
     words = [*listed]
     for sex in (MALE, FEMALE):
@@ -136,40 +134,6 @@ def name_tables() -> NameTables:
     )
 
 
-def true_names(tables: NameTables, seed: np.uint64, persons: int) -> pa.StringArray:
-    """Return the registered names of ``persons`` persons of all ages, for statistics and tests."""
-    data = np.empty(persons * MAX_WORDS * (2 * _MAX_PIECE + 1), np.uint8)
-    starts = np.empty(persons + 1, np.int32)
-    corpus = tomllib.loads(TABLES.joinpath("name_model.toml").read_text(encoding="utf-8"))["corpus"]
-    _write_names(tables, seed, float(corpus["male_share"]), starts, data)
-    return pa.StringArray.from_buffers(persons, pa.py_buffer(starts), pa.py_buffer(data))
-
-
-@compiled
-def _write_names(
-    tables: NameTables,
-    seed: np.uint64,
-    male_share: float,
-    starts: NDArray[np.int32],
-    data: NDArray[np.uint8],
-) -> None:
-    ids = np.empty(MAX_WORDS, np.int32)
-    at = 0
-    starts[0] = 0
-    for person in range(starts.size - 1):
-        key = stream(seed, TOPIC_NAMES, person)
-        sex = MALE if uniform(key, _SLOT_SEX) < male_share else FEMALE
-        age = below(key, _SLOT_AGE, 75)
-        for i in range(word_ids(tables, key, sex, age, ids)):
-            if i > 0:
-                data[at] = 32
-                at += 1
-            for position in range(tables.starts[ids[i]], tables.starts[ids[i] + 1]):
-                data[at] = tables.text[position]
-                at += 1
-        starts[person + 1] = at
-
-
 def _lengths(model: Mapping[str, Mapping[str, object]]) -> NDArray[np.float64]:
     """Cumulative share of names with up to k words, by sex and age."""
     words = {name: np.array(shares) for name, shares in model["words"].items()}
@@ -178,7 +142,9 @@ def _lengths(model: Mapping[str, Mapping[str, object]]) -> NDArray[np.float64]:
     young = age["newborn"] * np.clip(1 - years / age["turning_age"], 0, 1)
     old = age["oldest"] * np.clip((years - age["turning_age"]) / 50, 0, 1)
     towards = (young + old)[:, None]
-    by_sex = [(1 - towards) * words[sex] + towards * words["students"] for sex in ("male", "female")]
+    by_sex = [
+        (1 - towards) * words[sex] + towards * words["students"] for sex in ("male", "female")
+    ]
     curves: NDArray[np.float64] = np.cumsum(np.array(by_sex), axis=2)
     return curves / curves[:, :, -1:]
 
@@ -190,9 +156,7 @@ def _listed_places(
     corpus = {name: float(str(value)) for name, value in model["corpus"].items()}
     pairs = {name: float(str(value)) for name, value in model["pairs"].items()}
     column = {
-        name: np.array([float(row[name]) for row in rows])
-        for name in rows[0]
-        if name != "token"
+        name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "token"
     }
     single, first, last = (column[f"{place}_share"] for place in ("solo", "first", "last"))
     by_place = (single, first, np.clip(1 - single - first - last, 0, 1), last)

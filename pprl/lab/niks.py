@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 NIK_BYTES = 24  # the longest cell
 _DIGITS = 16
 _ZERO = 48
-_HEAD = 10**12
 
 (_SLOT_KIND,) = numbers(128, 1)
 _SLOT_HOW, _SLOT_WHERE, _SLOT_WHAT, _SLOT_DAY, _SLOT_YEAR, _SLOT_SERIAL = numbers(129, 6)
@@ -126,32 +125,37 @@ def _write_otherwise(out: NDArray[np.uint8], at: int, nik: int, how: float) -> i
 
 @compiled
 def _write_invalid(out: NDArray[np.uint8], at: int, nik: int, key: np.uint64) -> int:
-    """Write a cell that isn't a NIK: too short, too long, zeros, an impossible date, a letter."""
+    """Write a cell that isn't a NIK; return where it ends."""
     how = uniform(key, _SLOT_HOW)
+    if how < 0.4:  # noqa: PLR2004 - shares of ways to be invalid
+        return _write_other_length(out, at, nik, key)
+    end = at + _DIGITS
+    coin = below(key, _SLOT_WHAT, 2)
+    if how < 0.55:  # noqa: PLR2004 - region, then zeros
+        nik = nik // 10**10 * 10**10
+    elif how < 0.65:  # noqa: PLR2004 - nothing but zeros or nines
+        nik = coin * (10**_DIGITS - 1)
+    elif how < 0.75:  # noqa: PLR2004 - a day that neither men nor women have
+        nik += (32 + below(key, _SLOT_DAY, 9) - nik // 10**8 % 100) * 10**8
+    elif how < 0.85:  # noqa: PLR2004 - a month that doesn't exist
+        nik += (13 + below(key, _SLOT_DAY, 80) - nik // 10**6 % 100) * 10**6
+    elif how < 0.9:  # noqa: PLR2004 - a region that doesn't exist
+        nik %= 10**12
+    put_digits(out, at, nik, _DIGITS)
+    if how >= 0.9:  # noqa: PLR2004 - the letter O or a question mark
+        out[at + below(key, _SLOT_WHERE, _DIGITS)] = 79 if coin == 0 else 63
+    return end
+
+
+@compiled
+def _write_other_length(out: NDArray[np.uint8], at: int, nik: int, key: np.uint64) -> int:
+    """Leave out a digit (three times of four) or write one twice."""
     end = put_digits(out, at, nik, _DIGITS)
     where = at + below(key, _SLOT_WHERE, _DIGITS)
-    if how < 0.3:  # noqa: PLR2004 - shares of ways to be invalid; this one: a digit is missing
+    if below(key, _SLOT_WHAT, 4) > 0:
         for position in range(where, end - 1):
             out[position] = out[position + 1]
         return end - 1
-    if how < 0.4:  # noqa: PLR2004 - a digit is doubled
-        for position in range(end, where, -1):
-            out[position] = out[position - 1]
-        return end + 1
-    if how < 0.55:  # noqa: PLR2004 - region, then zeros
-        return put_digits(out, at, nik // 10**10 * 10**10, _DIGITS)
-    if how < 0.65:  # noqa: PLR2004 - nothing but zeros or nines
-        digit = 0 if below(key, _SLOT_WHAT, 2) == 0 else 9
-        for position in range(at, end):
-            out[position] = _ZERO + digit
-        return end
-    if how < 0.85:  # noqa: PLR2004 - an impossible day or month
-        if below(key, _SLOT_WHAT, 2) == 0:
-            put_digits(out, at + 6, 32 + below(key, _SLOT_DAY, 9), 2)
-        else:
-            put_digits(out, at + 8, 13 + below(key, _SLOT_DAY, 80), 2)
-        return end
-    if how < 0.95:  # noqa: PLR2004 - the letter O, or a question mark
-        out[where] = 79 if below(key, _SLOT_WHAT, 2) == 0 else 63
-        return end
-    return put_digits(out, at, nik % _HEAD, _DIGITS)  # no such region
+    for position in range(end, where, -1):
+        out[position] = out[position - 1]
+    return end + 1

@@ -152,8 +152,8 @@ def population_tables(size: int) -> PopulationTables:
         So many persons of one region share a birth date that four-digit serials don't suffice.
     """
     facts = tomllib.loads(TABLES.joinpath("population.toml").read_text(encoding="utf-8"))
-    with TABLES.joinpath("regencies.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    lines = TABLES.joinpath("regencies.csv").read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
     codes = np.array([int(row["regency"]) for row in rows], np.int64)
     people = np.array([int(row["population"]) for row in rows], np.float64)
     shares = people / people.sum()
@@ -192,7 +192,7 @@ def population_tables(size: int) -> PopulationTables:
 
 
 def _calendar(first_year: int, years: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number of each year's first day, and the date of each day as yyyymmdd."""
+    """Return the number of each year's first day, and the date of each day as yyyymmdd."""
     start = date(first_year, 1, 1)
     starts = [(date(first_year + i, 1, 1) - start).days for i in range(years + 1)]
     dates = (start + timedelta(days=number) for number in range(starts[-1]))

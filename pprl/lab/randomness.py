@@ -67,9 +67,8 @@ def uniform(key: np.uint64, slot: int) -> float:
 @compiled
 def below(key: np.uint64, slot: int, bound: int) -> int:
     """Return a whole number in [0, bound) for ``slot``; ``bound`` is below 2^32."""
-    # int() would keep it unsigned, and unsigned with signed makes a float in a kernel.
-    found: int = np.int64(((draw(key, slot) >> _U32) * np.uint64(bound)) >> _U32)
-    return found
+    # Without int64 it stays unsigned, and unsigned with signed makes a float in a kernel.
+    return int(np.int64(((draw(key, slot) >> _U32) * np.uint64(bound)) >> _U32))
 
 
 @compiled
@@ -79,7 +78,7 @@ def permuted(key: np.uint64, index: int, size: int) -> int:
     A Feistel network over a rectangle just larger than ``size``, walked again while it lands
     outside (Black, Rogaway 2002): a bijection on [0, size) that needs no memory.
     """
-    width = int(math.ceil(math.sqrt(size)))
+    width = math.ceil(math.sqrt(size))
     height = (size + width - 1) // width
     value = index
     while True:

@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from pprl._jit import compiled
 from pprl.lab.damage import Kind, hit
-from pprl.lab.names import MAX_WORDS, TOPIC_NAMES, NameTables, word_ids
+from pprl.lab.letters import append
+from pprl.lab.names import AGES, MAX_WORDS, TOPIC_NAMES, NameTables, word_ids
 from pprl.lab.niks import NIK_BYTES, kk_number, nik_damage, put_digits, write_nik
 from pprl.lab.population import PopulationTables, born, district_in, lives_in, spouse_of
 from pprl.lab.randomness import below, numbers, permuted, stream, uniform
@@ -37,7 +39,7 @@ _TOPIC_POPULATION, _TOPIC_ENTITY = numbers(3, 2)
 _TOPIC_ORDER, _TOPIC_SECOND, _TOPIC_ID, _TOPIC_RECORD = 1_000, 2_000, 3_000, 4_000
 
 _SLOT_OTHER, _SLOT_DEFAULT, _SLOT_YEAR, _SLOT_DISTRICT = numbers(160, 4)
-_DASH = 45
+_SPACE, _DASH = 32, 45
 _REFERENCE_YEAR = 2024
 
 DATE_DAY_FIRST, DATE_ISO = range(2)
@@ -76,9 +78,13 @@ class Cells(NamedTuple):
 
 def empty_cells(rows: int) -> Cells:
     """Make room for a chunk; pages that aren't written cost nothing."""
-    widths = (MAX_ID_BYTES, NIK_BYTES, _MAX_NAME_BYTES, _BIRTH_BYTES, _SEX_BYTES, _DISTRICT_BYTES)
     return Cells(
-        *(np.empty(rows * width + WORK_BYTES, np.uint8) for width in widths),
+        id=np.empty(rows * MAX_ID_BYTES, np.uint8),
+        nik=np.empty(rows * NIK_BYTES, np.uint8),
+        name=np.empty(rows * _MAX_NAME_BYTES, np.uint8),
+        birth=np.empty(rows * _BIRTH_BYTES, np.uint8),
+        sex=np.empty(rows * _SEX_BYTES, np.uint8),
+        district=np.empty(rows * _DISTRICT_BYTES, np.uint8),
         starts=np.zeros((COLUMNS, rows + 1), np.int32),
         entities=np.empty(rows, np.int64),
         damage=np.empty(rows, np.int64),
@@ -134,46 +140,28 @@ def fill(
         number = number_of(register, person)
         cells.entities[i] = permuted(entities, number, population.size)
         rank = permuted(people, number, population.size)
-        region, birth, sex, nik = born(population, seed, rank)
+        _, birth, sex, _ = born(population, seed, rank)
 
         at = starts[_ID, i]
-        for letter in register.id_prefix:
-            cells.id[at] = letter
-            at += 1
+        cells.id[at : at + register.id_prefix.size] = register.id_prefix
+        at += register.id_prefix.size
         starts[_ID, i + 1] = put_digits(
             cells.id, at, permuted(ids, row, id_space), register.id_digits
         )
 
-        kind = nik_damage(rates, key)
-        written = nik
-        if kind == Kind.NIK_DUPLICATE:
-            other = number_of(register, below(key, _SLOT_OTHER, register.persons))
-            written = born(population, seed, permuted(people, other, population.size))[3]
-        elif kind == Kind.NIK_OF_SPOUSE:
-            written = born(population, seed, spouse_of(population, seed, rank))[3]
-        elif kind == Kind.NIK_IS_KK:
-            written = kk_number(population.codes[region], key)
-        elif kind == Kind.NIK_LAST_DIGIT_ZERO:
-            written = nik - nik % 10
-        starts[_NIK, i + 1] = write_nik(cells.nik, starts[_NIK, i], written, kind, key)
-        exchanged = kind in (
-            Kind.NIK_DUPLICATE,
-            Kind.NIK_OF_SPOUSE,
-            Kind.NIK_IS_KK,
-            Kind.NIK_LAST_DIGIT_ZERO,
+        starts[_NIK, i + 1], slips = _write_nik(
+            cells.nik, starts[_NIK, i], register, seed, population, rates, key, rank
         )
-        if kind >= 0 and not (exchanged and written == nik):
-            mask |= 1 << kind
+        mask |= slips
 
-        age = min(max(_REFERENCE_YEAR - birth // 10_000, 0), 99)
+        age = _age(birth)
         count = word_ids(names, stream(seed, TOPIC_NAMES, rank), sex, age, words)
         length, slips = write_name(
             names, writing, rates, key, words, count, sex, age, register.name_style, work
         )
         mask |= slips
         at = starts[_NAME, i]
-        for offset in range(length):
-            cells.name[at + offset] = work[offset]
+        cells.name[at : at + length] = work[:length]
         starts[_NAME, i + 1] = at + length
 
         shown, slips = _damaged_date(rates, key, birth)
@@ -186,22 +174,102 @@ def fill(
             mask |= 1 << Kind.SEX_WRONG
         starts[_SEX, i + 1] = _write_sex(cells.sex, starts[_SEX, i], sex, register.sex_style)
 
-        region, district = lives_in(population, seed, rank)
-        if hit(rates, key, Kind.DISTRICT_CHANGED):
-            moved = district_in(population, region, uniform(key, _SLOT_DISTRICT))
-            if moved != district:
-                district = moved
-                mask |= 1 << Kind.DISTRICT_CHANGED
+        district, slips = _district(population, seed, rates, key, rank)
+        mask |= slips
         starts[_DISTRICT, i + 1] = put_digits(
             cells.district, starts[_DISTRICT, i], district, _DISTRICT_BYTES
         )
         cells.damage[i] = mask
 
 
+def true_names(population: PopulationTables, names: NameTables, seed: int) -> pa.StringArray:
+    """Return the registered names of a whole population, in lower case, by rank."""
+    starts = np.zeros(population.size + 1, np.int32)
+    data = np.empty(population.size * _MAX_NAME_BYTES, np.uint8)
+    _spell_names(population, names, np.uint64(seed), starts, data)
+    return pa.StringArray.from_buffers(population.size, pa.py_buffer(starts), pa.py_buffer(data))
+
+
 @compiled
-def _damaged_date(
-    rates: NDArray[np.float64], key: np.uint64, birth: int
+def _spell_names(
+    population: PopulationTables,
+    names: NameTables,
+    seed: np.uint64,
+    starts: NDArray[np.int32],
+    data: NDArray[np.uint8],
+) -> None:
+    words = np.empty(MAX_WORDS, np.int32)
+    at = 0
+    for rank in range(population.size):
+        _, birth, sex, _ = born(population, seed, rank)
+        for i in range(word_ids(names, stream(seed, TOPIC_NAMES, rank), sex, _age(birth), words)):
+            if i > 0:
+                data[at] = _SPACE
+                at += 1
+            at = append(data, at, names.text, names.starts, words[i])
+        starts[rank + 1] = at
+
+
+@compiled
+def _age(birth: int) -> int:
+    return min(max(_REFERENCE_YEAR - birth // 10_000, 0), AGES - 1)
+
+
+@compiled
+def _write_nik(
+    out: NDArray[np.uint8],
+    at: int,
+    register: Register,
+    seed: np.uint64,
+    population: PopulationTables,
+    rates: NDArray[np.float64],
+    key: np.uint64,
+    rank: int,
 ) -> tuple[int, int]:
+    """Write the NIK of a person, or another number in its place; return its end and the mask."""
+    region, _, _, nik = born(population, seed, rank)
+    kind = nik_damage(rates, key)
+    shown = nik
+    if kind == Kind.NIK_DUPLICATE:
+        other = number_of(register, below(key, _SLOT_OTHER, register.persons))
+        people = stream(seed, _TOPIC_POPULATION, 0)
+        shown = born(population, seed, permuted(people, other, population.size))[3]
+    elif kind == Kind.NIK_OF_SPOUSE:
+        shown = born(population, seed, spouse_of(population, seed, rank))[3]
+    elif kind == Kind.NIK_IS_KK:
+        shown = kk_number(population.codes[region], key)
+    elif kind == Kind.NIK_LAST_DIGIT_ZERO:
+        shown = nik - nik % 10
+    end = write_nik(out, at, shown, kind, key)
+    changed = shown != nik or kind in (
+        Kind.NIK_MISSING,
+        Kind.NIK_INVALID,
+        Kind.NIK_SCIENTIFIC,
+        Kind.NIK_TYPO,
+        Kind.NIK_WRITTEN_OTHERWISE,
+    )
+    return end, 1 << kind if changed else 0
+
+
+@compiled
+def _district(
+    population: PopulationTables,
+    seed: np.uint64,
+    rates: NDArray[np.float64],
+    key: np.uint64,
+    rank: int,
+) -> tuple[int, int]:
+    """Return the kecamatan as the register has it and the mask of damage."""
+    region, district = lives_in(population, seed, rank)
+    if hit(rates, key, Kind.DISTRICT_CHANGED):
+        moved = district_in(population, region, uniform(key, _SLOT_DISTRICT))
+        if moved != district:
+            return moved, 1 << Kind.DISTRICT_CHANGED
+    return district, 0
+
+
+@compiled
+def _damaged_date(rates: NDArray[np.float64], key: np.uint64, birth: int) -> tuple[int, int]:
     """Return the date as the register has it (0 for none) and the mask of damage."""
     if hit(rates, key, Kind.DATE_MISSING):
         return 0, 1 << Kind.DATE_MISSING
@@ -228,10 +296,7 @@ def _write_date(out: NDArray[np.uint8], at: int, date: int, style: int) -> int:
     if date == 0:
         return at
     year, month, day = date // 10_000, date // 100 % 100, date % 100
-    if style == DATE_ISO:
-        at = put_digits(out, at, year, 4)
-    else:
-        at = put_digits(out, at, day, 2)
+    at = put_digits(out, at, year, 4) if style == DATE_ISO else put_digits(out, at, day, 2)
     out[at] = _DASH
     at = put_digits(out, at + 1, month, 2)
     out[at] = _DASH

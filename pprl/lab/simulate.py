@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import IO, TYPE_CHECKING, get_args
 
 import numpy as np
@@ -36,6 +37,7 @@ from pprl.lab import records, writing
 from pprl.lab.damage import Damage, kinds_text, rates_of, share_of_duplicates
 from pprl.lab.names import NameTables, name_tables
 from pprl.lab.population import PopulationTables, population_tables
+from pprl.lab.rows import csv_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,7 +150,8 @@ def simulate(
         More persons than there are NIKs for.
     """
     job = _plan(sizes, overlap=overlap, damage=damage, seed=seed)
-    out.mkdir(exist_ok=True)
+    with suppress(OSError):  # publish says what is wrong with a folder
+        out.mkdir(exist_ok=True)
     letters = [chr(ord("a") + party) for party in range(len(sizes))]
     paths = tuple(out / f"{letter}.csv" for letter in letters)
     truth_path, damage_path = out / "truth.csv", out / "damage.csv"
@@ -230,12 +233,10 @@ def _chunks(job: _Job, threads: int) -> Iterator[_Chunk]:
         for first in range(0, register.rows, CHUNK_ROWS)
     )
     with ThreadPoolExecutor(threads, "simulate") as pool:
-        waiting = deque(
-            pool.submit(_chunk, job, *task) for task, _ in zip(tasks, range(threads + 1))
-        )
+        waiting = deque(pool.submit(_chunk, job, *task) for task in islice(tasks, threads + 1))
         while waiting:
             chunk = waiting.popleft().result()
-            waiting.extend(pool.submit(_chunk, job, *task) for task, _ in zip(tasks, range(1)))
+            waiting.extend(pool.submit(_chunk, job, *task) for task in islice(tasks, 1))
             yield chunk
 
 
@@ -252,13 +253,7 @@ def _chunk(job: _Job, party: int, first_row: int, rows: int) -> _Chunk:
         job.rates[party],
         cells,
     )
-    columns = [
-        pa.StringArray.from_buffers(
-            rows, pa.py_buffer(cells.starts[column]), pa.py_buffer(cells[column])
-        )
-        for column in range(records.COLUMNS)
-    ]
-    ids = columns[0]
+    ids = pa.StringArray.from_buffers(rows, pa.py_buffer(cells.starts[0]), pa.py_buffer(cells.id))
     parties = pa.array(np.full(rows, party, np.int32))
     entities = pa.array(cells.entities)
     damaged = np.flatnonzero(cells.damage)
@@ -268,19 +263,17 @@ def _chunk(job: _Job, party: int, first_row: int, rows: int) -> _Chunk:
         party=party,
         rows=rows,
         damaged=damaged.size,
-        register=_csv(columns, _delimiter(party)),
-        truth=_csv([parties, ids, entities], ","),
-        damage=_csv([parties[: damaged.size], ids.take(pa.array(damaged)), kinds], ","),
+        register=csv_rows(cells, _delimiter(party)),
+        truth=_csv([parties, ids, entities]),
+        damage=_csv([parties[: damaged.size], ids.take(pa.array(damaged)), kinds]),
     )
 
 
-def _csv(columns: Sequence[pa.Array], delimiter: str) -> pa.Buffer:
-    """Return the rows as CSV, quoted where needed and without a header."""
+def _csv(columns: Sequence[pa.Array]) -> pa.Buffer:
+    """Return rows without anything to quote as CSV without a header."""
     table = pa.RecordBatch.from_arrays(list(columns), [str(i) for i in range(len(columns))])
     sink = pa.BufferOutputStream()
-    options = csv.WriteOptions(
-        include_header=False, delimiter=delimiter, quoting_style="needed", batch_size=CHUNK_ROWS
-    )
+    options = csv.WriteOptions(include_header=False, quoting_style="none", batch_size=CHUNK_ROWS)
     csv.write_csv(table, sink, options)
     return sink.getvalue()
 

@@ -5,7 +5,7 @@ titles and the file's case come last. Which spellings, sounds and titles there a
 (``tables/name_writing.toml``). Each kind of damage happens at most once to a name, and is reported
 only if it changed something.
 
->>> writing_tables().groups.size > 100
+>>> writing_tables().groups.size > 30
 True
 """
 
@@ -34,8 +34,9 @@ UPPER, TITLE, LOWER = range(3)
 _ADULT = 23
 _FEMALE = 1
 _SPACE, _DOT, _HYPHEN = 32, 46, 45
-_FRONT_SHARE = 0.7
-_TITLES = 4  # groups: front men, front women, end men, end women
+_FRONT_SHARE = 0.7  # of titles
+_WHOLE_WORD = 0.6  # share of cut names that lose a word, not some letters
+_SHORTEST = 6
 
 # Detail slots of a record's stream; slots below 32 decide whether a kind happens.
 (
@@ -88,68 +89,113 @@ def write_name(
     """Write a name of ``count`` words to ``work``; return its length and the mask of damage."""
     if hit(rates, key, Kind.NAME_MISSING):
         return 0, 1 << Kind.NAME_MISSING
-    mask = 0
-    if count > 1 and hit(rates, key, Kind.NAME_ORDER):
-        at = below(key, _SLOT_ORDER, count - 1)
-        if words[at] != words[at + 1]:
-            words[at], words[at + 1] = words[at + 1], words[at]
-            mask |= 1 << Kind.NAME_ORDER
-    nickname = hit(rates, key, Kind.NAME_NICKNAME)
-    if nickname and count > 1:
-        if words[0] < names.listed and tables.shorts[words[0]] >= 0:
-            words[0] = words[1]
-        count = 1
-        mask |= 1 << Kind.NAME_NICKNAME
-        nickname = False
-    cut = hit(rates, key, Kind.NAME_TRUNCATED)
-    if cut and count > 1 and uniform(key, _SLOT_CUT) < 0.6:  # noqa: PLR2004 - a share
-        count -= 1
-        mask |= 1 << Kind.NAME_TRUNCATED
-        cut = False
-    respelled, spelling, sounded = -1, -1, False
-    if hit(rates, key, Kind.NAME_VARIANT):
-        respelled, spelling = _respelling(names, tables, key, words, count)
-        sounded = respelled < 0
-        if respelled >= 0:
-            mask |= 1 << Kind.NAME_VARIANT
-    shortened, short = -1, -1
-    if count > 1 and hit(rates, key, Kind.NAME_ABBREVIATED):
-        shortened, short = _abbreviation(names, tables, key, words, count)
-        if shortened >= 0:
-            mask |= 1 << Kind.NAME_ABBREVIATED
-    length = 0
-    for i in range(count):
-        if i > 0:
-            work[length] = _SPACE
-            length += 1
-        if i == shortened and short >= 0:
-            length = letters.append(work, length, tables.text, tables.starts, short)
-        elif i == respelled and i != shortened:
-            length = letters.append(work, length, tables.text, tables.starts, spelling)
-        else:
-            begin = length
-            length = letters.append(work, length, names.text, names.starts, words[i])
-            if i == shortened:
-                work[begin + 1] = _DOT
-                length = begin + 2
-    if nickname:
-        shorter = letters.keep_last_syllables(work, length)
-        if shorter < length:
-            length = shorter
-            mask |= 1 << Kind.NAME_NICKNAME
-    if cut and length > 6:  # noqa: PLR2004 - what is left is still a name
-        length -= 1 + below(key, _SLOT_CUT_LETTERS, min(6, length - 5))
-        mask |= 1 << Kind.NAME_TRUNCATED
+    single = count == 1
+    count, mask = _damage_words(names, tables, rates, key, words, count)
+    length, slips, sounded = _spell(names, tables, rates, key, words, count, work)
+    mask |= slips
+    length, slips = _cut(rates, key, single, mask, work, length)
+    mask |= slips
     length, slips = _damage_letters(tables, rates, key, sounded, work, length)
     mask |= slips
-    length, extras = _add_words(names, tables, rates, key, sex, age, work, length)
-    mask |= extras
+    length, slips = _add_marks(rates, key, work, length)
+    mask |= slips
+    length, slips = _add_words(names, tables, rates, key, sex, age, work, length)
+    mask |= slips
     if hit(rates, key, Kind.NAME_CASE):
         style = (style + 1 + below(key, _SLOT_CASE, 2)) % 3
         mask |= 1 << Kind.NAME_CASE
     if style != LOWER:
         letters.capitals(work, length, style == TITLE)
     return length, mask
+
+
+@compiled
+def _damage_words(
+    names: NameTables,
+    tables: WritingTables,
+    rates: NDArray[np.float64],
+    key: np.uint64,
+    words: NDArray[np.int32],
+    count: int,
+) -> tuple[int, int]:
+    """Swap and drop whole words; return how many are left and the mask of damage."""
+    mask = 0
+    if count > 1 and hit(rates, key, Kind.NAME_ORDER):
+        at = below(key, _SLOT_ORDER, count - 1)
+        if words[at] != words[at + 1]:
+            words[at], words[at + 1] = words[at + 1], words[at]
+            mask |= 1 << Kind.NAME_ORDER
+    if count > 1 and hit(rates, key, Kind.NAME_NICKNAME):
+        # Nobody is called by the word that everybody has.
+        if words[0] < names.listed and tables.shorts[words[0]] >= 0:
+            words[0] = words[1]
+        count = 1
+        mask |= 1 << Kind.NAME_NICKNAME
+    if count > 1 and hit(rates, key, Kind.NAME_TRUNCATED) and uniform(key, _SLOT_CUT) < _WHOLE_WORD:
+        count -= 1
+        mask |= 1 << Kind.NAME_TRUNCATED
+    return count, mask
+
+
+@compiled
+def _spell(
+    names: NameTables,
+    tables: WritingTables,
+    rates: NDArray[np.float64],
+    key: np.uint64,
+    words: NDArray[np.int32],
+    count: int,
+    work: NDArray[np.uint8],
+) -> tuple[int, int, bool]:
+    """Spell out the words; return length, mask, and whether a sound is still to be changed."""
+    mask = 0
+    respelled, spelling, sounded = -1, -1, False
+    if hit(rates, key, Kind.NAME_VARIANT):
+        respelled, spelling = _respelling(names, tables, key, words, count)
+        sounded = respelled < 0
+    shortened, short = -1, -1
+    if count > 1 and hit(rates, key, Kind.NAME_ABBREVIATED):
+        shortened, short = _abbreviation(names, tables, key, words, count)
+    length = 0
+    for i in range(count):
+        if i > 0:
+            work[length] = _SPACE
+            length += 1
+        begin = length
+        if i == shortened and short >= 0:
+            length = letters.append(work, length, tables.text, tables.starts, short)
+        elif i == respelled and i != shortened:
+            length = letters.append(work, length, tables.text, tables.starts, spelling)
+            mask |= 1 << Kind.NAME_VARIANT
+        else:
+            length = letters.append(work, length, names.text, names.starts, words[i])
+        if i == shortened:
+            mask |= 1 << Kind.NAME_ABBREVIATED
+            if short < 0:
+                work[begin + 1] = _DOT
+                length = begin + 2
+    return length, mask, sounded
+
+
+@compiled
+def _cut(
+    rates: NDArray[np.float64],
+    key: np.uint64,
+    single: bool,  # noqa: FBT001 - kernels take their arguments by place
+    mask: int,
+    work: NDArray[np.uint8],
+    length: int,
+) -> tuple[int, int]:
+    """Drop first syllables of a single name or last letters; return length and mask."""
+    if single and hit(rates, key, Kind.NAME_NICKNAME):
+        shorter = letters.keep_last_syllables(work, length)
+        if shorter < length:
+            return shorter, 1 << Kind.NAME_NICKNAME
+    cut = 1 << Kind.NAME_TRUNCATED
+    if length > _SHORTEST and not mask & cut and hit(rates, key, Kind.NAME_TRUNCATED):
+        less = 1 + below(key, _SLOT_CUT_LETTERS, min(_SHORTEST, length - _SHORTEST + 1))
+        return length - less, cut
+    return length, 0
 
 
 @compiled
@@ -184,7 +230,7 @@ def _abbreviation(
     words: NDArray[np.int32],
     count: int,
 ) -> tuple[int, int]:
-    """Choose a word and its short form; short form -1 is the initial, word -1 is no abbreviation."""
+    """Choose a word and its short form (-1: its initial); no word is -1 as well."""
     for i in range(count):
         word = words[i]
         if word < names.listed and tables.shorts[word] >= 0:
@@ -235,6 +281,15 @@ def _damage_letters(
         if changed > 0:
             length = changed
             mask |= 1 << Kind.NAME_TYPO
+    return length, mask
+
+
+@compiled
+def _add_marks(
+    rates: NDArray[np.float64], key: np.uint64, work: NDArray[np.uint8], length: int
+) -> tuple[int, int]:
+    """Write an apostrophe or a hyphen into the name."""
+    mask = 0
     if hit(rates, key, Kind.NAME_APOSTROPHE):
         changed = letters.add_apostrophe(work, length, below(key, _SLOT_MARK, length))
         if changed != length:
@@ -291,7 +346,7 @@ def _add_words(
 def _pick(tables: WritingTables, group: int, where: float) -> int:
     begin, end = tables.groups[group], tables.groups[group + 1]
     found = begin + int(np.searchsorted(tables.curve[begin:end], where, "right"))
-    return min(found, end - 1)
+    return int(min(found, end - 1))
 
 
 @cache

@@ -58,7 +58,7 @@ class Kdf(_Part):
     def _is_base64(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                base64.b64decode(value)
+                base64.b64decode(value, validate=True)
             except (binascii.Error, ValueError):
                 message = "should be base64"
                 raise ValueError(message) from None

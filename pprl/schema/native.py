@@ -42,6 +42,8 @@ from pprl.schema.feature import (
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Bits = Annotated[int, Field(ge=1, le=512)]
+# The kind personalises BLAKE2b, which has 16 bytes for it.
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 BUILT_IN_TOKENS = ("nik", "nik15")
 TOKEN_PARTS = ("name", "birth_date", "sex", "district", "regency", "nik")
 REGION_DIGITS = {"province": 2, "regency": 4, "district": 6, "village": 10}
@@ -108,7 +110,7 @@ class FieldPart(_Part):
 class TokenPart(_Part):
     """One exact token: the NIK, its first 15 digits, or a combination of normalised fields."""
 
-    kind: Name
+    kind: Kind
     of: Annotated[list[str], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")

@@ -89,8 +89,12 @@ def features(draw, place, l_bits):
     elif kind == "date":
         form["format"] = draw(st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%Y%m%d"]))
         layout = form["format"]
-        values = st.dates().filter(lambda day: day.year >= 1000).map(  # noqa: PLR2004
-            lambda day: day.strftime(layout)
+        values = (
+            st.dates()
+            .filter(lambda day: day.year >= 1000)
+            .map(
+                lambda day: day.strftime(layout)
+            )
         )
     else:
         form["values"] = ["1", "2", "30"]
@@ -158,7 +162,10 @@ SCHEMA = {
         {
             "identifier": "name",
             "format": {"type": "string"},
-            "hashing": {"comparison": {"type": "ngram", "n": 2}, "strategy": {"bitsPerFeature": 200}},
+            "hashing": {
+                "comparison": {"type": "ngram", "n": 2},
+                "strategy": {"bitsPerFeature": 200},
+            },
         },
         {
             "identifier": "born",
@@ -237,7 +244,9 @@ def test_a_value_that_clkhash_refuses_is_refused_by_row_and_never_shown(form, va
     with pytest.raises(ValueError, match="row 1|Invalid"):
         generate_clks(rows, from_json_dict(json.loads(json.dumps(schema))), b"k" * 16)
     with pytest.raises(InputError) as caught:
-        encode({"name": [good, value]}, Schema.from_clkhash(json.dumps(schema)), LinkageKey(b"k" * 16))
+        encode(
+            {"name": [good, value]}, Schema.from_clkhash(json.dumps(schema)), LinkageKey(b"k" * 16)
+        )
     assert caught.value.code == code
     assert caught.value.values["row"] == 2
     assert value not in str(caught.value).replace("value", "")
