@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.lab import show_evaluation
 
 DTSEN_PER_KRS = 5
 
@@ -56,5 +57,5 @@ def demo(
     if as_json:
         ui.out_json({"link": asdict(matches.info), "evaluation": result.as_dict()})
     else:
-        ui.show_evaluation(result)
+        show_evaluation(result)
     ui.say("demo.done", path=str(out))

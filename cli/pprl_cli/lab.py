@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pprl_cli import ui
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pprl.lab.evaluate import Estimate, Evaluation
+
+EVALUATION_COLUMNS = ("what", "precision", "recall", "f1", "found", "right", "findable")
 
 lab = typer.Typer(
     no_args_is_help=True,
@@ -164,7 +171,35 @@ def evaluate(
     if as_json:
         ui.out_json(result.as_dict())
     else:
-        ui.show_evaluation(result)
+        show_evaluation(result)
+
+
+def show_evaluation(result: Evaluation) -> None:
+    """Print precision, recall and F1, overall, by pair of parties and by tier."""
+    rows = [(ui.sentence("evaluate.all"), result.overall)]
+    if len(result.parties) > 1:
+        rows += [(f"{one} - {other}", score) for (one, other), score in result.parties.items()]
+    rows += result.tiers.items()
+    lines: list[Sequence[str | int | float]] = [
+        (
+            name,
+            share(score.precision),
+            share(score.recall),
+            score.f1 or 0.0,
+            score.found,
+            score.right,
+            score.findable,
+        )
+        for name, score in rows
+    ]
+    ui.table([ui.sentence(f"evaluate.{column}") for column in EVALUATION_COLUMNS], lines)
+
+
+def share(estimate: Estimate) -> str:
+    """Write a share with its interval."""
+    if estimate.value is None:
+        return "-"
+    return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
 
 
 @schema_app.command("show")

@@ -11,13 +11,13 @@ import locale
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from pprl import catalogue
 from pprl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pprl.errors import PprlError
 
@@ -103,6 +103,13 @@ def _cell(value: str | float) -> str:
 Choice = TypeVar("Choice", bound=str)
 
 
+class Advance(Protocol):
+    """Takes the amount done so far and, where it is known, the whole."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Show it."""
+
+
 def one_of(option: str, value: str, choices: Sequence[Choice]) -> Choice:
     """Return ``value`` as one of ``choices``.
 
@@ -117,14 +124,18 @@ def one_of(option: str, value: str, choices: Sequence[Choice]) -> Choice:
     raise ConfigError("cli.choice", option=option, value=value, choices=", ".join(choices))
 
 
+def _unseen(done: int, total: int | None = None) -> None:
+    """Take progress that nobody watches."""
+
+
 @contextmanager
-def progress(code: str) -> Iterator[Callable[[int, int | None], None]]:
+def progress(code: str) -> Iterator[Advance]:
     """Show a progress bar with rate and time left while a terminal is watching.
 
     Yields a function that takes the amount done so far and, where it is known, the whole.
     """
     if not sys.stderr.isatty():
-        yield lambda _done, _total=None: None
+        yield _unseen
         return
     from rich.console import Console  # noqa: PLC0415 - rich costs time that --help shouldn't pay
     from rich.progress import (  # noqa: PLC0415

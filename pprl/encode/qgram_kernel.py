@@ -63,7 +63,7 @@ def decode(data: Bytes, offsets: Int32, out: Int32, out_offsets: Int64) -> None:
 
 
 @inlined
-def find(keys: UInt64, code: np.uint64) -> int:
+def find(keys: UInt64, code: np.uint64) -> np.int64:
     """Return the slot that holds ``code`` or, when it isn't there, the empty slot for it."""
     mask = keys.size - 1
     slot = np.int64((code * _MIX) >> _HALF) & mask

@@ -86,8 +86,8 @@ class DelimitedSource:
         self._notes: tuple[Note, ...] = ()
         with _opened(path) as file:
             reader = Utf8Reader(file, encoding)
-            sample = reader.read(_SAMPLE_BYTES)
-            final = not reader.read(1) and not reader.broken
+            sample = self._read(reader, _SAMPLE_BYTES)
+            final = not self._read(reader, 1) and not reader.broken
             broken_as = reader.encoding if reader.broken else None
         directive = _SEPARATOR_LINE.match(sample)
         self._skip = directive.end() if directive else 0
@@ -175,7 +175,7 @@ class DelimitedSource:
                     break
                 if filled - position > _LONGEST_RECORD:
                     raise InputError("table.row_too_long", path=str(self.path), row=row)
-                piece = reader.read(_READ_BYTES)
+                piece = self._read(reader, _READ_BYTES)
                 if not piece and reader.broken:
                     raise self._not_in(reader.encoding, row)
                 final = not piece
@@ -185,6 +185,12 @@ class DelimitedSource:
             self._note(reader.encoding, empty)
             if total == 0:
                 raise InputError("table.header_only", path=str(self.path))
+
+    def _read(self, reader: Utf8Reader, size: int) -> bytes:
+        try:
+            return reader.read(size)
+        except OSError:
+            raise InputError("table.unreadable", path=str(self.path)) from None
 
     def _parse(self, block: _Block, columns: Sequence[str], wanted: list[int]) -> pa.RecordBatch:
         included = sorted(set(wanted))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -27,7 +27,7 @@ class ArrowStream(Protocol):
         """Export as an Arrow C stream."""
 
 
-Tabular = pa.Table | ArrowStream | Mapping[str, Sequence[str | None]]
+Tabular: TypeAlias = ArrowStream | Mapping[str, Sequence[str | None]]
 
 
 class MemorySource:

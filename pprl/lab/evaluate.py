@@ -19,7 +19,7 @@ to disk.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,6 +120,20 @@ class Score:
     recall: Estimate
     f1: float | None
 
+    def as_dict(self) -> dict[str, object]:
+        """Return the numbers for JSON, intervals beside their shares."""
+        return {
+            "precision": self.precision.value,
+            "recall": self.recall.value,
+            "f1": self.f1,
+            "precision_interval": [self.precision.low, self.precision.high],
+            "recall_interval": [self.recall.low, self.recall.high],
+            "found": self.found,
+            "right": self.right,
+            "recovered": self.recovered,
+            "findable": self.findable,
+        }
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -141,13 +155,13 @@ class Evaluation:
     tiers: Mapping[str, Score]
 
     def as_dict(self) -> dict[str, object]:
-        """Return the scores for JSON."""
+        """Return the scores for JSON: the overall ones on top, then by parties and by tier."""
         return {
-            "overall": asdict(self.overall),
+            **self.overall.as_dict(),
             "parties": [
-                {"parties": list(pair), **asdict(score)} for pair, score in self.parties.items()
+                {"parties": list(pair), **score.as_dict()} for pair, score in self.parties.items()
             ],
-            "tiers": [{"tier": tier, **asdict(score)} for tier, score in self.tiers.items()],
+            "tiers": [{"tier": tier, **score.as_dict()} for tier, score in self.tiers.items()],
         }
 
 
@@ -215,10 +229,12 @@ def _evaluate(
     if row is not None:
         raise InputError("evaluate.unknown_party", path=_name(matches), row=row)
     database.execute(_JOIN)
+    database.execute("DROP TABLE matches")
     row = _number(database, _UNKNOWN)
     if row is not None:
         raise InputError("evaluate.unknown_id", path=_name(matches), row=row)
     database.execute(_PAIRS, [MIXED])
+    database.execute("DROP TABLE joined")
     return _score(database, tiered=tiered)
 
 

@@ -6,7 +6,7 @@ finaliser of SplitMix64 (Steele, Lea, Flood 2014). Nothing here is cryptography:
 up persons and never protect one.
 
 >>> import numpy as np
->>> key = stream(np.uint64(7), 1, 0)
+>>> key = np.uint64(stream(np.uint64(7), 1, 0))
 >>> sorted(permuted(key, i, 5) for i in range(5))
 [0, 1, 2, 3, 4]
 """

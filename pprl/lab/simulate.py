@@ -140,7 +140,7 @@ def simulate(
     threads
         All processors if not given.
     progress
-        Called with the number of rows written since the last call.
+        Called with the number of rows of all files written so far.
 
     Raises
     ------
@@ -156,6 +156,7 @@ def simulate(
     paths = tuple(out / f"{letter}.csv" for letter in letters)
     truth_path, damage_path = out / "truth.csv", out / "damage.csv"
     damaged = [0] * len(sizes)
+    done = 0
     with ExitStack() as stack:
         *files, truth, kinds = (
             stack.enter_context(
@@ -172,8 +173,9 @@ def simulate(
             truth.write(chunk.truth)
             kinds.write(chunk.damage)
             damaged[chunk.party] += chunk.damaged
+            done += chunk.rows
             if progress is not None:
-                progress(chunk.rows)
+                progress(done)
     counts = Counts(
         rows=tuple(sizes),
         persons=tuple(register.persons for register in job.registers),

@@ -50,7 +50,10 @@ _SINGLE = r"([a-z])\1+"
 
 
 class WordClass(IntFlag):
-    """What a word may be. The ``RUN_`` and ``COMMA_`` classes hold for the exact spelling only."""
+    """What a word may be. The ``RUN_`` and ``COMMA_`` classes hold for the exact spelling only.
+
+    The last three belong to the key.
+    """
 
     TITLE = 1
     DEGREE = 2
@@ -70,6 +73,9 @@ class WordClass(IntFlag):
     COMMA_DEGREE = 1 << 18
     RUN_NOBLE = 1 << 19
     RUN_ALIAS = 1 << 20
+    LOW_WEIGHT = 1 << 24
+    PHRASE_HEAD = 1 << 25
+    MISSING_HEAD = 1 << 26
 
 
 EXACT = (

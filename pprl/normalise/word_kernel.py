@@ -14,27 +14,27 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pprl._jit import compiled
+from pprl._jit import compiled, inlined
 
 U8: TypeAlias = npt.NDArray[np.uint8]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
-U32: TypeAlias = npt.NDArray[np.uint32]
-U64: TypeAlias = npt.NDArray[np.uint64]
 
 MAX_LETTERS = 200
-ROOM_ENTRIES = 128
+ROOM_TEXTS = 128
 """Entries and words that one name can add at most."""
 ROOM_BYTES = 8_192
-N_PLACES = 5
-LOW_WEIGHT, PHRASE_HEAD, MISSING_HEAD = 1, 2, 4
+"""Letters that one name can add at most: a rewrite makes at most eight of one."""
+LOW_WEIGHT = 1
+# Columns of Tables.entries.
+HASH, START, END, CLASSES, WORD, EXPAND = 0, 1, 2, 3, 4, 5
+N_COLUMNS, N_PLACES = 10, 5
 _MAX_ROUNDS = 8
 _ANYWHERE, _INITIAL, _FINAL, _BEFORE_VOWEL, _SINGLE = 0, 1, 2, 3, 9
 _VOWELS = (1 << 0) | (1 << 4) | (1 << 8) | (1 << 14) | (1 << 20)
 _INHERITED = 0xFFFF
-_OFFSET = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
-_HALF = np.uint64(32)
+OFFSET = np.int64(-3750763034362895579)
+PRIME = np.int64(1099511628211)
 
 
 class Spelling(NamedTuple):
@@ -48,92 +48,88 @@ class Spelling(NamedTuple):
     not_after: I64  # bit 0 = a
 
 
-class Texts(NamedTuple):
-    """Numbered texts and the hash table that finds them."""
-
-    data: U8
-    starts: I64  # (capacity + 1,)
-    hashes: U64
-    slots: I32  # power of two, -1 = empty
-
-
 class Tables(NamedTuple):
     """All arrays of a word table."""
 
-    entries: Texts
-    classes: U32
-    word: I32
-    expand: I32  # (capacity, places): entry, -1 = none
-    words: Texts
-    word_flags: U8
+    data: U8  # letters of the entries
+    entries: I64  # (capacity, N_COLUMNS)
+    slots: I32  # hash table of entries: power of two, -1 = empty
+    word_data: U8  # letters of the words
+    word_starts: I64  # (capacity + 1,)
+    word_hashes: I64
+    word_slots: I32
+    word_flags: U8  # what the classes of a spelling with this key hold in any case, >> 24
     used: I64  # entries, words
     spelling: Spelling
-    phrases: I32  # (phrases, 3): word, word, entry
-    missing: I32  # (phrases, 4): words, padded with -1
+    phrases: I64  # (phrases, 3): word, word, entry
+    missing: I64  # (phrases, 4): words, padded with -1
     char_class: U8  # (256,)
     char_letter: U8  # (256,)
     static: int
 
 
 @compiled
-def hash_letters(data: U8, start: int, end: int) -> np.uint64:
-    """Return the FNV-1a hash of ``data[start:end]``."""
-    value = _OFFSET
+def hash_letters(data: U8, start: int, end: int) -> int:
+    """Return the FNV-1a hash of ``data[start:end]``, 64 bits, signed."""
+    value = OFFSET
     for i in range(start, end):
-        value = (value ^ np.uint64(data[i])) * _PRIME
-    return value
+        value = (value ^ np.int64(data[i])) * PRIME
+    return value  # type: ignore[return-value] # numba's integers are machine words
 
 
 @compiled
-def find(texts: Texts, limit: int, key: np.uint64, data: U8, start: int, end: int) -> int:
-    """Return the number of the text ``data[start:end]`` below ``limit``, or -1."""
-    slots = texts.slots
+def find_entry(
+    entries: I64, slots: I32, data: U8, limit: int, key: int, letters: U8, start: int, end: int
+) -> int:
+    """Return the entry ``letters[start:end]`` among the first ``limit``, or -1."""
     mask = slots.size - 1
-    slot = np.int64(key ^ (key >> _HALF)) & mask
+    slot = (key ^ (key >> 32)) & mask
     while True:
         number = np.int64(slots[slot])
         if number < 0 or number >= limit:
             return -1
-        if texts.hashes[number] == key:
-            first = texts.starts[number]
-            if texts.starts[number + 1] - first == end - start:
-                same = True
-                for i in range(end - start):
-                    if texts.data[first + i] != data[start + i]:
-                        same = False
-                        break
-                if same:
-                    return int(number)
+        if entries[number, HASH] == key:
+            first = entries[number, START]
+            size = entries[number, END] - first
+            if size == end - start:
+                same = 0
+                while same < size and data[first + same] == letters[start + same]:
+                    same += 1
+                if same == size:
+                    return number  # type: ignore[return-value] # a machine word
         slot = (slot + 1) & mask
 
 
 @compiled
-def _add(texts: Texts, number: int, key: np.uint64, data: U8, start: int, end: int) -> None:
-    first = texts.starts[number]
-    for i in range(end - start):
-        texts.data[first + i] = data[start + i]
-    texts.starts[number + 1] = first + end - start
-    texts.hashes[number] = key
-    mask = texts.slots.size - 1
-    slot = np.int64(key ^ (key >> _HALF)) & mask
-    while texts.slots[slot] >= 0:
+def _find_word(tables: Tables, key: int, letters: U8, size: int) -> int:
+    starts, hashes, slots = tables.word_starts, tables.word_hashes, tables.word_slots
+    mask = slots.size - 1
+    slot = (key ^ (key >> 32)) & mask
+    while slots[slot] >= 0:
+        number = np.int64(slots[slot])
+        first = starts[number]
+        if hashes[number] == key and starts[number + 1] - first == size:
+            same = 0
+            while same < size and tables.word_data[first + same] == letters[same]:
+                same += 1
+            if same == size:
+                return number  # type: ignore[return-value] # a machine word
         slot = (slot + 1) & mask
-    texts.slots[slot] = number
+    return -1
 
 
 @compiled
-def rehash(texts: Texts, count: int) -> None:
-    """Fill the empty slots of ``texts`` with its first ``count`` texts, in their order."""
-    mask = texts.slots.size - 1
+def rehash(hashes: I64, count: int, slots: I32) -> None:
+    """Fill empty slots with the first ``count`` texts, in their order."""
+    mask = slots.size - 1
     for number in range(count):
-        key = texts.hashes[number]
-        slot = np.int64(key ^ (key >> _HALF)) & mask
-        while texts.slots[slot] >= 0:
+        slot = (hashes[number] ^ (hashes[number] >> 32)) & mask
+        while slots[slot] >= 0:
             slot = (slot + 1) & mask
-        texts.slots[slot] = number
+        slots[slot] = number
 
 
-@compiled
+@inlined
 def _rewrite(rules: Spelling, rule: int, text: U8, length: int, out: U8) -> int:
     """Apply one rewrite to ``text[:length]``, into ``out``; return the new length."""
     where = rules.where[rule]
@@ -201,63 +197,98 @@ def spell(rules: Spelling, data: U8, start: int, end: int, out: U8, spare: U8) -
 
 
 @compiled
-def insert_word(tables: Tables, data: U8, start: int, end: int) -> int:
-    """Return the number of a key spelling, a new one if need be. The caller holds the lock."""
-    key = hash_letters(data, start, end)
-    count = tables.used[1]
-    number = find(tables.words, count, key, data, start, end)
-    if number < 0:
-        number = int(count)
-        _add(tables.words, number, key, data, start, end)
-        tables.word_flags[number] = 0
-        tables.used[1] = count + 1
-    return number
-
-
-@compiled
-def insert_entry(tables: Tables, key: np.uint64, data: U8, start: int, end: int) -> int:
-    """Return the number of a written word, a new one if need be. The caller holds the lock."""
-    count = tables.used[0]
-    number = find(tables.entries, count, key, data, start, end)
+def insert_word(tables: Tables, letters: U8, size: int) -> int:
+    """Return the number of the key spelling ``letters[:size]``, a new one if need be."""
+    key = hash_letters(letters, 0, size)
+    number = _find_word(tables, key, letters, size)
     if number >= 0:
         return number
-    number = int(count)
-    out = np.empty((end - start + 1) * 8, dtype=np.uint8)
-    spare = np.empty((end - start + 1) * 8, dtype=np.uint8)
-    n = spell(tables.spelling, data, start, end, out, spare)
-    tables.word[number] = insert_word(tables, out, 0, n)
-    known = find(tables.entries, tables.static, hash_letters(out, 0, n), out, 0, n)
-    tables.classes[number] = 0
-    tables.expand[number] = -1
-    if known >= 0:
-        tables.classes[number] = tables.classes[known] & _INHERITED
-        for place in range(N_PLACES - 1):
-            tables.expand[number, place] = tables.expand[known, place]
-    _add(tables.entries, number, key, data, start, end)
-    tables.used[0] = count + 1
+    number = tables.used[1]
+    first = tables.word_starts[number]
+    for i in range(size):
+        tables.word_data[first + i] = letters[i]
+    tables.word_starts[number + 1] = first + size
+    tables.word_hashes[number] = key
+    tables.word_flags[number] = 0
+    mask = tables.word_slots.size - 1
+    slot = (key ^ (key >> 32)) & mask
+    while tables.word_slots[slot] >= 0:
+        slot = (slot + 1) & mask
+    tables.word_slots[slot] = number
+    tables.used[1] = number + 1
     return number
 
 
 @compiled
-def add_entry(tables: Tables, data: U8) -> int:
-    """Return the number of the written word ``data``, a new one if need be."""
-    return insert_entry(tables, hash_letters(data, 0, data.size), data, 0, data.size)
+def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
+    """Return the number of a written word, a new one if need be. The caller holds the lock."""
+    entries, slots = tables.entries, tables.slots
+    key = hash_letters(letters, start, end)
+    count = tables.used[0]
+    number = find_entry(entries, slots, tables.data, count, key, letters, start, end)
+    if number >= 0:
+        return number
+    out = np.empty((end - start + 1) * 8, dtype=np.uint8)
+    spare = np.empty((end - start + 1) * 8, dtype=np.uint8)
+    n = spell(tables.spelling, letters, start, end, out, spare)
+    word = insert_word(tables, out, n)
+    key_hash = hash_letters(out, 0, n)
+    known = find_entry(entries, slots, tables.data, tables.static, key_hash, out, 0, n)
+    first = entries[count - 1, END] if count else 0
+    for i in range(end - start):
+        tables.data[first + i] = letters[start + i]
+    entries[count, HASH] = key
+    entries[count, START] = first
+    entries[count, END] = first + end - start
+    entries[count, CLASSES] = np.int64(tables.word_flags[word]) << 24
+    entries[count, WORD] = word
+    for place in range(N_PLACES):
+        entries[count, EXPAND + place] = -1
+    if known >= 0:
+        entries[count, CLASSES] |= entries[known, CLASSES] & _INHERITED
+        for place in range(N_PLACES - 1):
+            entries[count, EXPAND + place] = entries[known, EXPAND + place]
+    mask = slots.size - 1
+    slot = (key ^ (key >> 32)) & mask
+    while slots[slot] >= 0:
+        slot = (slot + 1) & mask
+    slots[slot] = count
+    tables.used[0] = count + 1
+    return count
 
 
 @compiled
-def intern_words(tables: Tables, data: U8, starts: I64, ids: I32, begin: int) -> int:
-    """Number the key spellings ``data[starts[i]:starts[i + 1]]`` from ``begin`` on.
+def add_entry(tables: Tables, letters: U8) -> int:
+    """Return the number of the written word ``letters``, a new one if need be."""
+    return insert_entry(tables, letters, 0, letters.size)
+
+
+@compiled
+def full(tables: Tables) -> bool:
+    """Return whether the next name might not fit any more."""
+    entries, words = tables.used[0], tables.used[1]
+    last = tables.entries[entries - 1, END] if entries else 0
+    return bool(
+        max(entries, words) + ROOM_TEXTS > tables.word_flags.size
+        or last + ROOM_BYTES > tables.data.size
+        or tables.word_starts[words] + ROOM_BYTES > tables.word_data.size
+    )
+
+
+@compiled
+def intern_words(tables: Tables, letters: U8, starts: I64, ids: I32, begin: int) -> int:
+    """Number the key spellings ``letters[starts[i]:starts[i + 1]]`` from ``begin`` on.
 
     Returns how many are done: fewer than all when the tables are full.
     """
     for i in range(begin, starts.size - 1):
-        size = starts[i + 1] - starts[i]
-        used = tables.used[1]
-        if used + 2 >= tables.word_flags.size:
+        words, size = tables.used[1], starts[i + 1] - starts[i]
+        if (
+            words + ROOM_TEXTS > tables.word_flags.size
+            or tables.word_starts[words] + size > tables.word_data.size
+        ):
             return i
-        if tables.words.starts[used] + size >= tables.words.data.size:
-            return i
-        ids[i] = insert_word(tables, data, starts[i], starts[i + 1])
+        ids[i] = insert_word(tables, letters[starts[i] : starts[i + 1]], size)
     return int(starts.size - 1)
 
 

@@ -17,16 +17,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from pprl.normalise import word_kernel as kernel
-from pprl.normalise.lexicon import CharClass, Lexicon, WordEntry, default_lexicon
+from pprl.normalise.lexicon import CharClass, Lexicon, WordClass, default_lexicon
 from pprl.normalise.name_rules import Single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+Number = TypeVar("Number", bound=np.generic)
 
 _FIRST_CAPACITY = 1 << 14
 _BYTES_PER_TEXT = 12
@@ -88,16 +92,16 @@ class WordTable:
 
     def text(self, number: int) -> str:
         """Return the key spelling of a word."""
-        words = self._tables.words
-        return words.data[words.starts[number] : words.starts[number + 1]].tobytes().decode()
+        data, starts = self._tables.word_data, self._tables.word_starts
+        return data[starts[number] : starts[number + 1]].tobytes().decode("ascii")
 
     def arrays(self) -> WordArrays:
         """Return all words so far as arrays; they stay valid while others are added."""
         with self.lock:
             tables, count = self._tables, int(self._tables.used[1])
-        starts = tables.words.starts[: count + 1]
+        starts = tables.word_starts[: count + 1]
         low = (tables.word_flags[:count] & kernel.LOW_WEIGHT).astype(np.bool_)
-        return WordArrays(tables.words.data[: starts[-1]], starts, low)
+        return WordArrays(tables.word_data[: starts[-1]], starts, low)
 
     def tables(self) -> tuple[kernel.Tables, int]:
         """Return the arrays for looking up, and how many entries are whole."""
@@ -111,17 +115,22 @@ class WordTable:
     def grow(self) -> None:
         """Double the room. The caller holds ``lock``; readers keep the old arrays."""
         old = self._tables
-        capacity = old.classes.size * 2
+        capacity = 2 * old.word_flags.size
         n_entries, n_words = (int(used) for used in old.used)
-        self._tables = old._replace(
-            entries=_grown(old.entries, n_entries, capacity),
-            classes=_longer(old.classes, capacity),
-            word=_longer(old.word, capacity),
-            expand=_longer(old.expand, capacity),
-            words=_grown(old.words, n_words, capacity),
+        new = old._replace(
+            data=_longer(old.data, 2 * old.data.size),
+            entries=_longer(old.entries, capacity),
+            slots=_slots(capacity),
+            word_data=_longer(old.word_data, 2 * old.word_data.size),
+            word_starts=_longer(old.word_starts, capacity + 1),
+            word_hashes=_longer(old.word_hashes, capacity),
+            word_slots=_slots(capacity),
             word_flags=_longer(old.word_flags, capacity),
             used=old.used.copy(),
         )
+        kernel.rehash(np.ascontiguousarray(new.entries[:, kernel.HASH]), n_entries, new.slots)
+        kernel.rehash(new.word_hashes, n_words, new.word_slots)
+        self._tables = new
 
     def intern(self, words: Sequence[str]) -> kernel.I32:
         """Return the numbers of key spellings, adding those that are new."""
@@ -138,29 +147,35 @@ class WordTable:
                 self.grow()
 
 
-def _longer(array: np.ndarray, size: int) -> np.ndarray:  # type: ignore[type-arg]
+def _longer(array: npt.NDArray[Number], size: int) -> npt.NDArray[Number]:
     longer = np.zeros((size, *array.shape[1:]), dtype=array.dtype)
     longer[: len(array)] = array
     return longer
 
 
-def _texts(capacity: int, n_bytes: int) -> kernel.Texts:
-    return kernel.Texts(
+def _slots(capacity: int) -> kernel.I32:
+    return np.full(capacity * _SLOTS_PER_TEXT, -1, dtype=np.int32)
+
+
+def _empty_tables(lexicon: Lexicon, capacity: int) -> kernel.Tables:
+    n_bytes = max(capacity * _BYTES_PER_TEXT, 4 * kernel.ROOM_BYTES)
+    return kernel.Tables(
         data=np.zeros(n_bytes, dtype=np.uint8),
-        starts=np.zeros(capacity + 1, dtype=np.int64),
-        hashes=np.zeros(capacity, dtype=np.uint64),
-        slots=np.full(capacity * _SLOTS_PER_TEXT, -1, dtype=np.int32),
+        entries=np.zeros((capacity, kernel.N_COLUMNS), dtype=np.int64),
+        slots=_slots(capacity),
+        word_data=np.zeros(n_bytes, dtype=np.uint8),
+        word_starts=np.zeros(capacity + 1, dtype=np.int64),
+        word_hashes=np.zeros(capacity, dtype=np.int64),
+        word_slots=_slots(capacity),
+        word_flags=np.zeros(capacity, dtype=np.uint8),
+        used=np.zeros(2, dtype=np.int64),
+        spelling=_spelling(lexicon),
+        phrases=np.zeros((0, 3), dtype=np.int64),
+        missing=np.zeros((0, _MAX_MISSING), dtype=np.int64),
+        char_class=_char_classes(lexicon),
+        char_letter=_char_letters(lexicon),
+        static=0,
     )
-
-
-def _grown(old: kernel.Texts, count: int, capacity: int) -> kernel.Texts:
-    new = _texts(capacity, 2 * old.data.size)
-    used = old.starts[count]
-    new.data[:used] = old.data[:used]
-    new.starts[: count + 1] = old.starts[: count + 1]
-    new.hashes[:count] = old.hashes[:count]
-    kernel.rehash(new, count)
-    return new
 
 
 def _load(lexicon: Lexicon) -> kernel.Tables:
@@ -171,22 +186,7 @@ def _load(lexicon: Lexicon) -> kernel.Tables:
     written |= dict.fromkeys(lexicon.phrases.values())
     written |= dict.fromkeys(lexicon.key(word) for word in tuple(written))
     capacity = max(_FIRST_CAPACITY, 1 << (4 * len(written)).bit_length())
-    n_bytes = max(capacity * _BYTES_PER_TEXT, 4 * kernel.ROOM_BYTES)
-    tables = kernel.Tables(
-        entries=_texts(capacity, n_bytes),
-        classes=np.zeros(capacity, dtype=np.uint32),
-        word=np.zeros(capacity, dtype=np.int32),
-        expand=np.full((capacity, kernel.N_PLACES), -1, dtype=np.int32),
-        words=_texts(capacity, n_bytes),
-        word_flags=np.zeros(capacity, dtype=np.uint8),
-        used=np.zeros(2, dtype=np.int64),
-        spelling=_spelling(lexicon),
-        phrases=np.zeros((0, 3), dtype=np.int32),
-        missing=np.zeros((0, _MAX_MISSING), dtype=np.int32),
-        char_class=_char_classes(lexicon),
-        char_letter=_char_letters(lexicon),
-        static=0,
-    )
+    tables = _empty_tables(lexicon, capacity)
 
     def entry_of(word: str) -> int:
         letters = np.array(list(word.encode("ascii")), dtype=np.uint8)
@@ -194,27 +194,32 @@ def _load(lexicon: Lexicon) -> kernel.Tables:
 
     def word_of(key: str) -> int:
         letters = np.array(list(key.encode("ascii")), dtype=np.uint8)
-        return kernel.insert_word(tables, letters, 0, letters.size)
+        return kernel.insert_word(tables, letters, letters.size)
 
+    # Words before entries: an entry takes over the flags of its word.
+    for flag, keys in (
+        (WordClass.LOW_WEIGHT, lexicon.low_weight),
+        (WordClass.PHRASE_HEAD, [first for first, _ in lexicon.phrases]),
+        (WordClass.MISSING_HEAD, [words[0] for words in lexicon.missing]),
+    ):
+        for key in sorted(keys):
+            tables.word_flags[word_of(key)] |= flag >> 24
     for word in written:
         entry_of(word)
     for word in written:
-        known: WordEntry = lexicon.classify(word)
+        known = lexicon.classify(word)
         number = entry_of(word)
-        tables.classes[number] = int(known.classes)
+        tables.entries[number, kernel.CLASSES] |= int(known.classes)
         for place, to in known.expansions.items():
-            tables.expand[number, place] = entry_of(to)
+            tables.entries[number, kernel.EXPAND + place] = entry_of(to)
     phrases = [(word_of(a), word_of(b), entry_of(to)) for (a, b), to in lexicon.phrases.items()]
-    missing = [[*map(word_of, words), *([-1] * (_MAX_MISSING - len(words)))] for words in sorted(lexicon.missing)]
-    for number in map(word_of, lexicon.low_weight):
-        tables.word_flags[number] |= kernel.LOW_WEIGHT
-    for first, _, _ in phrases:
-        tables.word_flags[first] |= kernel.PHRASE_HEAD
-    for row in missing:
-        tables.word_flags[row[0]] |= kernel.MISSING_HEAD
+    missing = [
+        [*map(word_of, words), *([-1] * (_MAX_MISSING - len(words)))]
+        for words in sorted(lexicon.missing)
+    ]
     return tables._replace(
-        phrases=np.array(phrases, dtype=np.int32).reshape(-1, 3),
-        missing=np.array(missing, dtype=np.int32).reshape(-1, _MAX_MISSING),
+        phrases=np.array(phrases, dtype=np.int64).reshape(-1, 3),
+        missing=np.array(missing, dtype=np.int64).reshape(-1, _MAX_MISSING),
         static=int(tables.used[0]),
     )
 

@@ -35,8 +35,9 @@ from pprl.io.columns import parse_map, recognise, role_of, roles
         (  # Dapodik
             ["No", "Nama Peserta Didik", "L/P", "NISN", "Tempat Lahir", "Tanggal Lahir", "NIK",
              "Nama Ayah", "Nama Ibu", "HP"],
-            {"id": "NISN", "nik": "NIK", "name": "Nama Peserta Didik", "birth_date": "Tanggal Lahir",
-             "sex": "L/P", "father_name": "Nama Ayah", "mother_name": "Nama Ibu", "phone": "HP"},
+            {"id": "NISN", "nik": "NIK", "name": "Nama Peserta Didik",
+             "birth_date": "Tanggal Lahir", "sex": "L/P",
+             "father_name": "Nama Ayah", "mother_name": "Nama Ibu", "phone": "HP"},
         ),
         (
             ["Record ID", "Full Name", "Date of Birth", "Sex", "National ID", "given_name"],
@@ -53,7 +54,15 @@ def test_usual_headers_are_recognised(columns, expected):
 
 @pytest.mark.parametrize(
     "header",
-    ["no_kk", "No. KK", "NO KK*", " no-kk ", "\ufeffNoKK", "No KK (16 digit)", "ＮＯ　ＫＫ"],
+    [
+        "no_kk",
+        "No. KK",
+        "NO KK*",
+        " no-kk ",
+        "\ufeffNoKK",
+        "No KK (16 digit)",
+        "\uff2e\uff2f\u3000\uff2b\uff2b",
+    ],
 )
 def test_case_blanks_and_signs_don_t_matter(header):
     assert role_of(header) == "kk_number"

@@ -1,7 +1,7 @@
 """Parquet files as text."""
 
-import datetime
 import decimal
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -12,9 +12,9 @@ from pprl.io.cells import cell_as_text, column_as_text
 from pprl.io.parquet import ParquetSource
 
 NIK = 6408991503909901
-BORN = datetime.date(1990, 3, 15)
-MIDNIGHT = datetime.datetime(1990, 3, 15)  # noqa: DTZ001 - as files have them
-MORNING = datetime.datetime(1990, 3, 15, 8, 30)  # noqa: DTZ001 - as files have them
+BORN = date(1990, 3, 15)
+MIDNIGHT = datetime(1990, 3, 15)  # noqa: DTZ001 - as files have them
+MORNING = datetime(1990, 3, 15, 8, 30)  # noqa: DTZ001 - as files have them
 
 COLUMNS = {
     "text": (pa.array(["", "007", None]), [None, "007", None]),

@@ -1,7 +1,7 @@
 """Choosing a reader, and refusing what isn't what its name says."""
 
-import os
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -70,12 +70,8 @@ def test_missing_files_and_folders_are_refused(tmp_path):
     assert error_of(tmp_path).code == "table.is_folder"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_refused(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("a\n1\n")
-    path.chmod(0)
-    assert error_of(path).code == "table.unreadable"
+def test_an_unreadable_file_is_refused():
+    assert error_of(Path("/proc/self/mem")).code == "table.unreadable"  # reading it always fails
 
 
 @pytest.mark.parametrize(
