@@ -22,13 +22,13 @@ import numpy as np
 import pyarrow as pa
 
 from pprl.buffers import fixed_array, fixed_rows, valid
-from pprl.encode.hashing import hash_strings
 from pprl.encode.tokens import too_common
 from pprl.encoded import METADATA_KEY, TOKEN_BYTES, EncodedSet, write_batches
 from pprl.errors import InputError
 from pprl.io.atomic import publish
 from pprl.io.clkfile import write_clk_batches
 from pprl.io.rows import RowNumbers
+from pprl.repeats import hash_strings, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -234,23 +234,22 @@ class _Register:
     def refuse_repeated_ids(self, spool: _Spool) -> None:
         """Raise for the first id that occurs twice."""
         hashes = np.concatenate(self._ids) if self._ids else np.zeros(0, dtype=np.uint64)
-        ordered = np.sort(hashes)
-        suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        suspects = repeated(hashes)
         if not len(suspects):
             return
         places = np.flatnonzero(np.isin(hashes, suspects))
         seen: dict[str, int] = {}
         first: tuple[int, int] | None = None
-        repeated = 0
+        count = 0
         for place, text in zip(places.tolist(), _ids_at(spool, places), strict=True):
             if text in seen:
-                repeated += 1
+                count += 1
                 first = first or (seen[text], place)
             else:
                 seen[text] = place
         if first:
             earlier, later = (self._rows.number(place) for place in first)
-            raise InputError("id.repeated", row=later, earlier=earlier, count=repeated)
+            raise InputError("id.repeated", row=later, earlier=earlier, count=count)
 
     def too_common(self) -> dict[int, npt.NDArray[np.uint64]]:
         """Return column -> heads of tokens to drop."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pprl.encoded import TOKEN_BYTES
+from pprl.repeats import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     import numpy.typing as npt
 
 MAX_SHARED = 5
@@ -52,5 +52,4 @@ def too_common(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         The first 8 bytes of every token of one kind in one file, ``uint64 (tokens,)``. Among a
         hundred million random tokens two heads collide with probability 0.0003.
     """
-    ordered = np.sort(heads)
-    return np.unique(ordered[MAX_SHARED:][ordered[MAX_SHARED:] == ordered[:-MAX_SHARED]])
+    return repeated(heads, more_than=MAX_SHARED)

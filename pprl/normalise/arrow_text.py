@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+U8: TypeAlias = npt.NDArray[np.uint8]
+I32: TypeAlias = npt.NDArray[np.int32]
+I64: TypeAlias = npt.NDArray[np.int64]
 
 
 class TextColumn(NamedTuple):
@@ -30,19 +33,19 @@ class TextColumn(NamedTuple):
         ``uint8 (rows,)``, 0 for null; empty when nothing is null.
     """
 
-    data: npt.NDArray[np.uint8]
-    offsets: npt.NDArray[np.int64]
-    valid: npt.NDArray[np.uint8]
+    data: U8
+    offsets: I64
+    valid: U8
 
 
 def text_column(values: pa.Array) -> TextColumn:
     """Return the arrays behind a column.
 
     Columns that aren't text (numbers, dates, dictionaries) become the text that Arrow makes of
-    them: whole numbers as digits, floats with ``.0`` or an exponent, dates in ISO form.
+    them: whole numbers as digits, whole floats as digits and ``.0``, dates in ISO form.
     """
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        values = values.cast(pa.string())
+        values = _as_text(values)
     _, offset_buffer, data_buffer = values.buffers()
     n = len(values)
     width = np.int64 if pa.types.is_large_string(values.type) else np.int32
@@ -57,3 +60,16 @@ def text_column(values: pa.Array) -> TextColumn:
         # Kernels are compiled per kind of array: all of these are read-only.
         valid.setflags(write=False)
     return TextColumn(data, offsets.astype(np.int64), valid)
+
+
+def _as_text(values: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(values.type):
+        return values.cast(pa.string())
+    # Arrow writes large floats with an exponent and without their trailing zeros.
+    whole = values.cast(pa.int64(), safe=False)
+    exact = pc.equal(whole.cast(values.type, safe=False), values)
+    return pc.if_else(
+        exact,
+        pc.binary_join_element_wise(whole.cast(pa.string()), ".0", ""),
+        values.cast(pa.string()),
+    )

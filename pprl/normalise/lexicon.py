@@ -78,6 +78,7 @@ class WordClass(IntFlag):
     MISSING_HEAD = 1 << 26
 
 
+NO_CLASS = WordClass(0)
 EXACT = (
     WordClass.RUN_TITLE
     | WordClass.RUN_DEGREE
@@ -123,7 +124,7 @@ class CharClass(IntEnum):
 class WordEntry:
     """What the rules know about a word: its classes, and what it stands for in each place."""
 
-    classes: WordClass = WordClass(0)
+    classes: WordClass = NO_CLASS
     expansions: Mapping[Place, str] = field(default_factory=dict)
 
 
@@ -254,6 +255,7 @@ def rewrite(word: str, step: RewriteStep | Single) -> str:
         "initial": "^" + step.letters,
         "final": "(?<=[a-z])" + step.letters + "$",
         "before_vowel": step.letters + "(?=[aeiou])",
+        "initial_before_vowel": "^" + step.letters + "(?=[aeiou])",
     }[step.where]
     if step.not_after:
         pattern = f"(?<![{step.not_after}])" + pattern
@@ -282,10 +284,10 @@ def _own_entries(rules: NameRules) -> dict[str, WordEntry]:
         add(degree.comma, WordClass.COMMA_DEGREE)
         add(degree.plain, WordClass.DEGREE | WordClass.COMMA_DEGREE)
     for noble in rules.steps(Noble):
-        add(noble.words, WordClass.NOBLE | (WordClass.OPENS if noble.opens else WordClass(0)))
+        add(noble.words, WordClass.NOBLE | (WordClass.OPENS if noble.opens else NO_CLASS))
     for expand in rules.steps(Expand):
         place, classes = _EXPAND_CLASS[expand.where]
-        add(expand.words, classes | (WordClass.EXPAND_ALONE if expand.alone else WordClass(0)))
+        add(expand.words, classes | (WordClass.EXPAND_ALONE if expand.alone else NO_CLASS))
         for word in expand.words:
             known = entries[word]
             entries[word] = replace(known, expansions={**known.expansions, place: expand.to})

@@ -99,9 +99,7 @@ class NameColumn:
         """Return the other names of one row."""
         return self._text(self.alias_offsets, self.alias_ids, row)
 
-    def _text(
-        self, offsets: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], row: int
-    ) -> str:
+    def _text(self, offsets: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], row: int) -> str:
         return " ".join(map(self.words.text, ids[offsets[row] : offsets[row + 1]].tolist()))
 
 
@@ -145,13 +143,11 @@ class NameNormaliser:
         )
         progress = np.zeros(2, dtype=np.int64)
         tables, limit = self._words.tables()
-        kernel.normalise_rows(tables, limit, column, np.arange(n), progress, False)
+        kernel.normalise_rows(tables, limit, column, np.arange(n), progress, 0)
         self._add_unknown(column, progress)
         column = self._read_rest(column, text, int(progress[1]))
         parts = [_gather(column, part) for part in range(3)]
-        return NameColumn(
-            self._words, *parts[0], *parts[1], *parts[2], column.status, column.flags
-        )
+        return NameColumn(self._words, *parts[0], *parts[1], *parts[2], column.status, column.flags)
 
     def _add_unknown(self, column: kernel.Column, progress: npt.NDArray[np.int64]) -> None:
         rows = np.flatnonzero(column.left == kernel.LEFT_UNKNOWN)
@@ -162,7 +158,7 @@ class NameNormaliser:
             while True:
                 tables = self._words.locked_tables()
                 limit = int(tables.used[0])
-                kernel.normalise_rows(tables, limit, column, rows, progress, True)
+                kernel.normalise_rows(tables, limit, column, rows, progress, 1)
                 if progress[0] == rows.size:
                     break
                 self._words.grow()

@@ -8,7 +8,7 @@ reference reads: bytes beyond ASCII, more than 200 letters or 32 words.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,18 +31,18 @@ from pprl.normalise.name_steps import (
 )
 from pprl.normalise.word_kernel import (
     CLASSES,
-    I32,
-    I64,
     MAX_LETTERS,
     OFFSET,
     PRIME,
-    U8,
     WORD,
     Tables,
     find_entry,
     full,
     insert_entry,
 )
+
+if TYPE_CHECKING:
+    from pprl.normalise.arrow_text import I32, I64, U8
 
 DONE, LEFT_UNKNOWN, LEFT_FOR_REFERENCE = 0, 1, 2
 _LETTER, _DELETED, _DOT, _COMMA, _OPEN, _CLOSE, _DIGIT, _NOT_ASCII = 1, 2, 3, 4, 5, 6, 7, 8
@@ -66,7 +66,7 @@ class Column(NamedTuple):
 
 
 @compiled
-def _read(
+def _read(  # noqa: C901 - one pass over the bytes
     data: U8, start: int, end: int, char_class: U8, char_letter: U8, letters: U8, work: I64
 ) -> int:
     """Cut a name into words; return how many.
@@ -108,21 +108,21 @@ def _read(
         elif kind == _DIGIT:
             digits = -1
     work[STARTS, n] = at
-    return n if n else digits
+    return n or digits
 
 
 @compiled
-def normalise_rows(
+def normalise_rows(  # noqa: C901, PLR0912, PLR0915 - split, each part takes a dozen arrays a name
     tables: Tables,
     limit: int,
     column: Column,
     rows: I64,
     progress: I64,
-    adding: bool,  # noqa: FBT001 - kernels take no keywords
+    adding: int,
 ) -> None:
     """Normalise ``rows[progress[0]:]``; ``progress[1]`` is how much of ``ids`` is used.
 
-    With ``adding`` unknown words enter the tables (the caller holds the lock), and the call
+    With ``adding`` (1) unknown words enter the tables (the caller holds the lock), and the call
     returns early when they are full.
     """
     letters = np.empty(MAX_LETTERS + 1, dtype=np.uint8)
@@ -145,16 +145,14 @@ def normalise_rows(
         counts[row, 0], counts[row, 1], counts[row, 2] = 0, 0, 0
         n = 0
         if not valid.size or valid[row]:
-            n = _read(
-                data, offsets[row], offsets[row + 1], char_class, char_letter, letters, work
-            )
+            n = _read(data, offsets[row], offsets[row + 1], char_class, char_letter, letters, work)
         if n < -1:
             left[row] = LEFT_FOR_REFERENCE
             continue
         if n <= 0:
             status[row] = _LOST if n else _MISSING
             continue
-        holds = np.int64(0)
+        holds = 0
         known = True
         for i in range(n):
             start, end = work[STARTS, i], work[STARTS, i + 1]
@@ -185,8 +183,18 @@ def normalise_rows(
             known = True
             for part in range(2 if work[LENGTHS, FATHER] else 1):
                 known = known and expand(
-                    entries, slots, known_data, static, limit, phrases, letters, joined, work, part, holds
-                )  # fmt: skip
+                    entries,
+                    slots,
+                    known_data,
+                    static,
+                    limit,
+                    phrases,
+                    letters,
+                    joined,
+                    work,
+                    part,
+                    holds,
+                )
             if known or not adding:
                 break
             size = 0

@@ -52,6 +52,9 @@ class NameFlag(IntFlag):
     DECEASED = 1
 
 
+NO_FLAGS = NameFlag(0)
+
+
 @dataclass(frozen=True)
 class NormalisedName:
     """A name after the rules.
@@ -75,7 +78,7 @@ class NormalisedName:
     father: tuple[str, ...] = ()
     alias: tuple[str, ...] = ()
     status: NameStatus = NameStatus.OK
-    flags: NameFlag = NameFlag(0)
+    flags: NameFlag = NO_FLAGS
     forms: tuple[frozenset[str], ...] = ()
 
     @property
@@ -138,7 +141,9 @@ def normalise_name(
     def spell(piece: _Piece) -> str:
         if strength == "alternate":
             return lexicon.key(_old_letters(piece.letters, folded, lexicon))
-        return lexicon.soft(piece.letters) if strength == "similarity" else lexicon.key(piece.letters)
+        return (
+            lexicon.soft(piece.letters) if strength == "similarity" else lexicon.key(piece.letters)
+        )
 
     forms = (
         tuple(lexicon.similar(piece.letters) for piece in given) if strength == "similarity" else ()
@@ -207,7 +212,7 @@ def _set_aside(
         else:
             given.append(piece)
         i += 1
-    flags = NameFlag.DECEASED if dead else NameFlag(0)
+    flags = NameFlag.DECEASED if dead else NO_FLAGS
     if given:
         return given, alias, flags
     return alias or dead or pieces, [], flags
@@ -254,9 +259,7 @@ def _drop_degrees(pieces: list[_Piece], lexicon: Lexicon) -> list[_Piece]:
     return pieces
 
 
-def _split_father(
-    pieces: list[_Piece], lexicon: Lexicon
-) -> tuple[list[_Piece], list[_Piece]]:
+def _split_father(pieces: list[_Piece], lexicon: Lexicon) -> tuple[list[_Piece], list[_Piece]]:
     def marks(piece: _Piece) -> bool:
         return bool(lexicon.classify(piece.letters).classes & WordClass.PATRONYMIC)
 
@@ -287,7 +290,9 @@ def _expand(pieces: list[_Piece], lexicon: Lexicon) -> list[_Piece]:
     i = 0
     while i < len(done):
         letters, step = done[i].letters, 1
-        if i + 1 < len(done) and lexicon.classify(letters).classes & WordClass.JOIN:
+        joins = lexicon.classify(letters).classes & WordClass.JOIN
+        # Abdul R. is Abdul and an initial.
+        if joins and i + 1 < len(done) and len(lexicon.key(done[i + 1].letters)) > 1:
             letters, step = letters + done[i + 1].letters, 2
         joined.append(_Piece(letters))
         i += step

@@ -114,7 +114,9 @@ class RewriteStep(_Step):
     do: Literal["rewrite"]
     letters: Letters
     to: NewLetters
-    where: Literal["anywhere", "initial", "final", "before_vowel"] = "anywhere"
+    where: Literal["anywhere", "initial", "final", "before_vowel", "initial_before_vowel"] = (
+        "anywhere"
+    )
     not_after: NewLetters = ""
     when_name: list[Letters] = []
 
@@ -205,7 +207,9 @@ class NameRules(BaseModel):
             if step.when_name:
                 problem = f"{step.letters}: when_name only goes with strength alternate"
                 raise ValueError(problem)
-            if len(step.to) > len(step.letters) and (len(step.letters) > 1 or step.letters in written):
+            if len(step.to) > len(step.letters) and (
+                len(step.letters) > 1 or step.letters in written
+            ):
                 problem = f"{step.letters}: a rule that adds letters may only replace one letter, \
 one that no rule writes (it would never end)"
                 raise ValueError(problem)
@@ -258,7 +262,9 @@ def load_name_rules(path: Path) -> NameRules:
     except (OSError, UnicodeDecodeError):
         raise ConfigError("name_rules.unreadable", path=name) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError("name_rules.invalid", path=name, where="TOML", problem=str(error)) from None
+        raise ConfigError(
+            "name_rules.invalid", path=name, where="TOML", problem=str(error)
+        ) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "rules"

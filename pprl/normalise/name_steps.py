@@ -11,18 +11,21 @@ What is written as several words but known as one (``S.Pd``) is looked up among 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pprl._jit import compiled
 from pprl.normalise.word_kernel import (
     CLASSES,
     END,
-    I32,
-    I64,
+    KEY_SIZE,
     START,
-    U8,
     WORD,
     find_entry,
     hash_letters,
 )
+
+if TYPE_CHECKING:
+    from pprl.normalise.arrow_text import I32, I64, U8
 
 MAX_WORDS = 32
 GIVEN, FATHER, ALIAS = 0, 1, 2
@@ -176,7 +179,7 @@ def _drop_degrees(
 
 
 @compiled
-def sort_words(
+def sort_words(  # noqa: C901 - each step behind the question whether it can apply
     entries: I64, slots: I32, data: U8, static: int, letters: U8, work: I64, n: int, holds: int
 ) -> int:
     """Rules N04 to N07: fill the three lists; return the flags.
@@ -223,7 +226,7 @@ def _phrase(entries: I64, phrases: I64, first: int, second: int) -> int:
         head, tail = entries[first, WORD], entries[second, WORD]
         for i in range(phrases.shape[0]):
             if phrases[i, 0] == head and phrases[i, 1] == tail:
-                return phrases[i, 2]
+                return int(phrases[i, 2])
     return -1
 
 
@@ -264,7 +267,10 @@ def _noble(
         more = i + 1 < work[LENGTHS, part]
         to, takes = -1, 1
         if i == 0 and run:
-            start, end = work[STARTS, work[SLOTS + part, 0]], work[STARTS, work[SLOTS + part, 0] + run]
+            start, end = (
+                work[STARTS, work[SLOTS + part, 0]],
+                work[STARTS, work[SLOTS + part, 0] + run],
+            )
             key = hash_letters(letters, start, end)
             initials = find_entry(entries, slots, data, static, key, letters, start, end)
             to, takes = entries[initials, _TO_RUN], run
@@ -334,7 +340,8 @@ def expand(
         joins = joins or entries[entry, CLASSES] & _JOIN != 0
     i = 0
     while joins and i + 1 < work[LENGTHS, part]:
-        if entries[work[row, i], CLASSES] & _JOIN:
+        # Abdul R. is Abdul and an initial.
+        if entries[work[row, i], CLASSES] & _JOIN and entries[work[row, i + 1], KEY_SIZE] > 1:
             entry = _join(entries, slots, data, limit, joined, work[row, i], work[row, i + 1])
             if entry < 0:
                 return False

@@ -9,16 +9,14 @@ reading while others are added: a slot that points beyond that number counts as 
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pprl._jit import compiled, inlined
 
-U8: TypeAlias = npt.NDArray[np.uint8]
-I32: TypeAlias = npt.NDArray[np.int32]
-I64: TypeAlias = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from pprl.normalise.arrow_text import I32, I64, U8
 
 MAX_LETTERS = 200
 ROOM_TEXTS = 128
@@ -27,10 +25,10 @@ ROOM_BYTES = 8_192
 """Letters that one name can add at most: a rewrite makes at most eight of one."""
 LOW_WEIGHT = 1
 # Columns of Tables.entries.
-HASH, START, END, CLASSES, WORD, EXPAND = 0, 1, 2, 3, 4, 5
-N_COLUMNS, N_PLACES = 10, 5
+HASH, START, END, CLASSES, WORD, EXPAND, KEY_SIZE = 0, 1, 2, 3, 4, 5, 10
+N_COLUMNS, N_PLACES = 11, 5
 _MAX_ROUNDS = 8
-_ANYWHERE, _INITIAL, _FINAL, _BEFORE_VOWEL, _SINGLE = 0, 1, 2, 3, 9
+_INITIAL, _FINAL, _BEFORE_VOWEL, _INITIAL_BEFORE_VOWEL, _SINGLE = 1, 2, 3, 4, 9
 _VOWELS = (1 << 0) | (1 << 4) | (1 << 8) | (1 << 14) | (1 << 20)
 _INHERITED = 0xFFFF
 OFFSET = np.int64(-3750763034362895579)
@@ -130,7 +128,9 @@ def rehash(hashes: I64, count: int, slots: I32) -> None:
 
 
 @inlined
-def _rewrite(rules: Spelling, rule: int, text: U8, length: int, out: U8) -> int:
+def _rewrite(  # noqa: C901, PLR0912 - one pass over the letters, inlined where it is called
+    rules: Spelling, rule: int, text: U8, length: int, out: U8
+) -> int:
     """Apply one rewrite to ``text[:length]``, into ``out``; return the new length."""
     where = rules.where[rule]
     size = rules.n_letters[rule]
@@ -150,12 +150,12 @@ def _rewrite(rules: Spelling, rule: int, text: U8, length: int, out: U8) -> int:
                     hit = False
                     break
             after = i + size
-            if where == _INITIAL:
+            if where in {_INITIAL, _INITIAL_BEFORE_VOWEL}:
                 hit = hit and i == 0
-            elif where == _FINAL:
-                hit = hit and i > 0 and after == length
-            elif where == _BEFORE_VOWEL:
+            if where in {_BEFORE_VOWEL, _INITIAL_BEFORE_VOWEL}:
                 hit = hit and after < length and (_VOWELS >> (text[after] - 97)) & 1 == 1
+            if where == _FINAL:
+                hit = hit and i > 0 and after == length
             if hit and i > 0 and (rules.not_after[rule] >> (text[i - 1] - 97)) & 1 == 1:
                 hit = False
         if hit:
@@ -203,7 +203,7 @@ def insert_word(tables: Tables, letters: U8, size: int) -> int:
     number = _find_word(tables, key, letters, size)
     if number >= 0:
         return number
-    number = tables.used[1]
+    number = int(tables.used[1])
     first = tables.word_starts[number]
     for i in range(size):
         tables.word_data[first + i] = letters[i]
@@ -224,7 +224,7 @@ def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
     """Return the number of a written word, a new one if need be. The caller holds the lock."""
     entries, slots = tables.entries, tables.slots
     key = hash_letters(letters, start, end)
-    count = tables.used[0]
+    count = int(tables.used[0])
     number = find_entry(entries, slots, tables.data, count, key, letters, start, end)
     if number >= 0:
         return number
@@ -242,6 +242,7 @@ def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
     entries[count, END] = first + end - start
     entries[count, CLASSES] = np.int64(tables.word_flags[word]) << 24
     entries[count, WORD] = word
+    entries[count, KEY_SIZE] = n
     for place in range(N_PLACES):
         entries[count, EXPAND + place] = -1
     if known >= 0:
@@ -277,7 +278,7 @@ def full(tables: Tables) -> bool:
 
 @compiled
 def intern_words(tables: Tables, letters: U8, starts: I64, ids: I32, begin: int) -> int:
-    """Number the key spellings ``letters[starts[i]:starts[i + 1]]`` from ``begin`` on.
+    """Give numbers to key spellings ``letters[starts[i]:starts[i + 1]]``, from ``begin`` on.
 
     Returns how many are done: fewer than all when the tables are full.
     """

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from pprl.normalise.arrow_text import I32, I64, U8
+
 Number = TypeVar("Number", bound=np.generic)
 
 _FIRST_CAPACITY = 1 << 14
 _BYTES_PER_TEXT = 12
 _SLOTS_PER_TEXT = 2
 _NOT_ASCII = 8
-_WHERE = {"anywhere": 0, "initial": 1, "final": 2, "before_vowel": 3}
+_WHERE = {"anywhere": 0, "initial": 1, "final": 2, "before_vowel": 3, "initial_before_vowel": 4}
 _SINGLE = 9
 _MAX_MISSING = 4
 
@@ -55,8 +57,8 @@ class WordArrays:
         ``bool (words,)``: noble and Balinese words (N08) and stop words (N34).
     """
 
-    data: kernel.U8
-    starts: kernel.I64
+    data: U8
+    starts: I64
     low_weight: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
     def __len__(self) -> int:
@@ -132,7 +134,7 @@ class WordTable:
         kernel.rehash(new.word_hashes, n_words, new.word_slots)
         self._tables = new
 
-    def intern(self, words: Sequence[str]) -> kernel.I32:
+    def intern(self, words: Sequence[str]) -> I32:
         """Return the numbers of key spellings, adding those that are new."""
         letters = np.array(bytearray("".join(words).encode("ascii")), dtype=np.uint8)
         starts = np.zeros(len(words) + 1, dtype=np.int64)
@@ -153,7 +155,7 @@ def _longer(array: npt.NDArray[Number], size: int) -> npt.NDArray[Number]:
     return longer
 
 
-def _slots(capacity: int) -> kernel.I32:
+def _slots(capacity: int) -> I32:
     return np.full(capacity * _SLOTS_PER_TEXT, -1, dtype=np.int32)
 
 
@@ -246,14 +248,14 @@ def _spelling(lexicon: Lexicon) -> kernel.Spelling:
     return spelling
 
 
-def _char_classes(lexicon: Lexicon) -> kernel.U8:
+def _char_classes(lexicon: Lexicon) -> U8:
     classes = np.full(256, _NOT_ASCII, dtype=np.uint8)
     for code in range(128):
         classes[code] = int(lexicon.char_class(lexicon.fold(chr(code))))
     return classes
 
 
-def _char_letters(lexicon: Lexicon) -> kernel.U8:
+def _char_letters(lexicon: Lexicon) -> U8:
     letters = np.zeros(256, dtype=np.uint8)
     for code in range(128):
         folded = lexicon.fold(chr(code))

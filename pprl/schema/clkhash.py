@@ -350,6 +350,9 @@ class ClkhashFile(_Part):
                     message = f"blakeHash takes keys of at most {BLAKE2B_KEY_BYTES} bytes"
                     raise ValueError(message)
         names = [feature.identifier for feature in self.features if not feature.ignored]
+        if not names:
+            message = "every feature is ignored, so there is nothing to encode"
+            raise ValueError(message)
         if len(set(names)) != len(names):
             message = "two features have the same identifier"
             raise ValueError(message)

@@ -102,6 +102,7 @@ def test_missing_and_unreadable_schemas(tmp_path):
         (lambda s: s["features"][0]["hashing"]["strategy"].update(bitsPerFeature=3), "either"),
         (lambda s: s["features"][0]["format"].update(pattern="["), "regular expression"),
         (lambda s: s["features"].append(s["features"][0]), "same identifier"),
+        (lambda s: s["features"][0].update(ignored=True), "nothing to encode"),
     ],
 )
 def test_a_mistake_in_a_clkhash_schema_is_named(change, says):

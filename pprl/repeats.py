@@ -1,4 +1,4 @@
-"""Seeded hashes of ids, to find repeated ones among tens of millions without keeping the texts.
+"""Seeded hashes of texts, to find repeated ones among tens of millions without keeping them.
 
 The seed is random, new for every run, and the hashes never leave memory.
 """
@@ -25,6 +25,12 @@ def hash_strings(text: pa.Array, seed: np.uint64) -> npt.NDArray[np.uint64]:
     out = np.empty(len(text), dtype=np.uint64)
     _hash(*string_buffers(text), seed, out)
     return out
+
+
+def repeated(values: npt.NDArray[np.uint64], more_than: int = 1) -> npt.NDArray[np.uint64]:
+    """Return the values that occur more than ``more_than`` times, sorted, each once."""
+    ordered = np.sort(values)
+    return np.unique(ordered[more_than:][ordered[more_than:] == ordered[:-more_than]])
 
 
 @compiled

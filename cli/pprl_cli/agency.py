@@ -1,0 +1,115 @@
+"""What an agency's analyst runs, on premises."""
+
+from __future__ import annotations
+
+import csv
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pprl_cli import ui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pprl.quality import Problem, Quality
+
+
+def check(
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or spreadsheet.")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Say which column a field is."),
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="List row, column and reason of every problem here (CSV).")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file of --rows.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Look at a register before encoding it: what to mend, by reason and row, never a value."""
+    from pprl.io.columns import parse_map  # noqa: PLC0415 - commands import what they use
+    from pprl.io.source import open_source  # noqa: PLC0415
+    from pprl.quality import check as examine  # noqa: PLC0415
+
+    source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    mapping = parse_map(map_ or [])
+    with ExitStack() as stack:
+        report = _list_into(rows, data, stack, force=force) if rows else None
+        with ui.progress("check.reading") as advance:
+            quality = examine(source, mapping, report=report, progress=advance)
+    if as_json:
+        notes = [{"code": note.code, **note.values} for note in source.notes]
+        ui.out_json({"path": str(data), **asdict(quality), "notes": notes})
+        return
+    for note in source.notes:
+        ui.say(note.code, **note.values)
+    _show(quality)
+    if rows:
+        ui.say("check.rows", path=str(rows))
+
+
+def _list_into(
+    path: Path, data: Path, stack: ExitStack, *, force: bool
+) -> Callable[[list[Problem]], None]:
+    """Open the list of problems; it appears when the check is done."""
+    from pprl.io.atomic import publish  # noqa: PLC0415
+
+    temporary = stack.enter_context(publish(path, force=force, inputs=[data]))
+    file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+    writer = csv.writer(file)
+    writer.writerow(["row", "column", "reason", "explanation"])
+
+    def report(problems: list[Problem]) -> None:
+        writer.writerows(
+            (one.row, one.column, one.reason, ui.sentence(f"reason.{one.reason}"))
+            for one in problems
+        )
+
+    return report
+
+
+def _show(quality: Quality) -> None:
+    ui.out(ui.sentence("check.records", count=quality.records))
+    ui.out()
+    roles = {column: role for role, column in quality.roles.items()}
+    ui.table(
+        [ui.sentence(f"check.{name}") for name in ("column", "read_as", "missing", "percent")],
+        [
+            (column, roles.get(column, "-"), missing, _percent(missing, quality.records))
+            for column, missing in quality.missing.items()
+        ],
+    )
+    ui.out()
+    ui.table(
+        [ui.sentence(f"check.{name}") for name in ("field", "finding", "cells", "percent")],
+        [
+            (role, ui.sentence(f"reason.{role}_{reason}"), count, _percent(count, quality.records))
+            for role, counts in quality.counts.items()
+            for reason, count in counts.items()
+        ],
+    )
+    ui.out()
+    if "nik" in quality.roles:
+        ui.out(
+            ui.sentence(
+                "check.repeated_niks",
+                niks=quality.repeated_niks,
+                records=quality.repeated_nik_records,
+            )
+        )
+        ui.out(ui.sentence("check.zero_share", percent=f"{100 * quality.zero_share:.1f}"))
+        ui.out()
+    ui.out(ui.sentence("check.advice" if quality.advice else "check.no_advice"))
+    for number, advice in enumerate(quality.advice, start=1):
+        ui.out(f"{number}. {ui.sentence(f'advice.{advice}')}")
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
