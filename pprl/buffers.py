@@ -74,7 +74,7 @@ def fixed_array(
     return cast("pa.FixedSizeBinaryArray", column)
 
 
-def valid(column: pa.Array) -> NDArray[np.bool_]:
+def valid(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """Return ``bool (records,)``: which values aren't null."""
     return np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
 

@@ -28,7 +28,7 @@ import pyarrow as pa
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pprl.buffers import fixed_rows
+from pprl.buffers import fixed_rows, valid
 from pprl.errors import InputError, PeerError
 from pprl.io.atomic import publish
 
@@ -166,7 +166,7 @@ class EncodedSet:
 
     def has_filter(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Return ``bool (records,)``: whether a record has a filter."""
-        return self.table.column("filter").is_valid().to_numpy()
+        return valid(self.table.column("filter"))
 
     def write(self, path: Path, *, force: bool = False) -> None:
         """Write the set; the file appears whole or not at all."""

@@ -31,8 +31,8 @@ from pprl.normalise.nik import (
     normalise_nik,
     spreadsheet_damage,
 )
-from pprl.normalise.spreadsheet import DAMAGED_SHARE, MIN_VALUES
 from pprl.normalise.sex import UNKNOWN, normalise_sex
+from pprl.normalise.spreadsheet import DAMAGED_SHARE, MIN_VALUES
 from pprl.repeats import hash_strings, repeated
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ _ADVICE = (
     (
         "nik_unusable",
         "nik",
-        ("len_short", "len_long", "non_digit", "bad_date", "bad_region", "damaged_sci")
-        + ("damaged_last_digit", "damaged_float"),
+        (
+            *("len_short", "len_long", "non_digit", "bad_date", "bad_region"),
+            *("damaged_sci", "damaged_last_digit", "damaged_float"),
+        ),
     ),
     ("nik_disagrees", "nik", ("dob_mismatch", "sex_mismatch")),
     ("name_missing", "name", ("missing",)),
@@ -180,7 +182,7 @@ class _Checker:
         self._dates = DateTally()
         self._seed = np.uint64(secrets.randbits(64))
         self._values: dict[str, list[UInt64]] = {role: [] for role in ("nik", "id")}
-        self._repeated = {role: (0, 0) for role in self._values}
+        self._repeated = dict.fromkeys(self._values, (0, 0))
 
     def add(self, batch: Batch) -> list[Problem]:
         """Count a batch; return its problems by row."""

@@ -66,23 +66,20 @@ def _run(line: list[str]) -> int:
     from pprl.errors import PprlError  # noqa: PLC0415 - keeps --help quick
 
     try:
-        result = app(line, standalone_mode=False)
+        return int(app(line, standalone_mode=False) or 0)
     except PprlError as error:
         return ui.complain(error)
-    except typer.Exit as error:
-        return int(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         ui.say("cli.interrupted")
         return ui.INTERRUPTED
-    except BrokenPipeError:
-        return 0
     except Exception as error:  # noqa: BLE001 - the last resort: report without showing data
-        shown = getattr(error, "show", None)
-        if shown is not None:  # a usage error of the parser
-            shown()
-            return int(getattr(error, "exit_code", 2))
-        return ui.confess(error)
-    return int(result or 0)
+        if isinstance(error, typer.Exit):
+            return int(error.exit_code)
+        show = getattr(error, "show", None)
+        if show is None:
+            return ui.confess(error)
+        show()  # a usage error of the parser; it names options, not data
+        return int(getattr(error, "exit_code", 2))
 
 
 def _without_language(line: list[str]) -> tuple[list[str], str | None]:

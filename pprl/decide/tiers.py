@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 FILTER_TIER = "filter"
 
+STANDS_IN = {"nik15": "nik"}
+"""Kinds that count only where a record lacks the whole: two different NIKs that share 15 digits are
+two people born on the same day in one kecamatan, one damaged NIK beside a whole one may not be."""
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -94,6 +98,10 @@ def accept_by_token(
         threads=bounds.threads,
         max_pairs=bounds.max_pairs,
     )
+    if kind in STANDS_IN:
+        whole = STANDS_IN[kind]
+        lacking = ~(_has(left, whole)[left_rows] & _has(right, whole)[right_rows])
+        left_rows, right_rows = left_rows[lacking], right_rows[lacking]
     similarity = similarity_of(left.filters, right.filters, left_rows, right_rows)
     pairs = Pairs.of(left_rows, right_rows, similarity)
     accepted = similarity >= bounds.token_threshold
@@ -129,6 +137,12 @@ def accept_by_filter(
     )
     found = Pairs(left_rows[pairs.left], right_rows[pairs.right], pairs.similarity)
     return found, len(left_rows) * len(right_rows)
+
+
+def _has(side: Side, kind: str) -> Flags:
+    if kind not in side.records.token_kinds:
+        return np.zeros(len(side.records), dtype=np.bool_)
+    return np.asarray(side.records.token_column(kind).is_valid(), dtype=np.bool_)
 
 
 def _chosen(filters: Words, rows: np.ndarray) -> Words:

@@ -82,8 +82,8 @@ class FieldPart(_Part):
         if self.positional and self.exact:
             message = "positional goes with qgrams"
             raise ValueError(message)
-        if self.low_weight_bits is not None and self.read not in {"words", "date"}:
-            message = 'low_weight_bits goes with read = "words" or "date"'
+        if self.low_weight_bits is not None and self.read != "words":
+            message = 'low_weight_bits goes with read = "words"'
             raise ValueError(message)
         if (self.read == "region") != (self.level is not None):
             message = 'level = "district" goes with read = "region", and the other way round'

@@ -107,9 +107,7 @@ def main() -> None:
             (f"clkhash, {cores} processes", peer_all, f"{peer_all / peer_one:.1f}"),
         ]
         for threads in sorted({1, cores}):
-            speed = ours(
-                folder / "four.csv", key, folder / "schema.json", folder, threads, records
-            )
+            speed = ours(folder / "four.csv", key, folder / "schema.json", folder, threads, records)
             ratios = f"{speed / peer_one:.1f} / {speed / peer_all:.1f}"
             rows.append((f"pprl, same bits, one process, {threads} thread(s)", speed, ratios))
         for threads in sorted({1, cores}):

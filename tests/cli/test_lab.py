@@ -73,7 +73,9 @@ def test_the_way_from_simulation_to_evaluation(tmp_path, key):
     result = json.loads(done.stdout)
     assert result["precision"] > 0.95
     assert result["recall"] > 0.95
-    shown = pprl("lab", "evaluate", "matches.csv", "--truth", "sim/truth.csv", cwd=tmp_path, check=0)
+    shown = pprl(
+        "lab", "evaluate", "matches.csv", "--truth", "sim/truth.csv", cwd=tmp_path, check=0
+    )
     assert "precision" in shown.stdout
 
 
@@ -252,7 +254,9 @@ def test_the_built_in_schema_is_shown_with_its_digest(tmp_path):
     assert "digest" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("lab",), ("lab", "schema"), ("--help",), ("check", "-h")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("lab",), ("lab", "schema"), ("--help",), ("check", "-h")]
+)
 def test_help_is_shown(tmp_path, arguments):
     done = pprl(*arguments, cwd=tmp_path)
     assert "Usage: pprl" in done.stdout + done.stderr
@@ -283,9 +287,7 @@ def test_a_bug_shows_where_it_happened_and_no_data():
         "try:\n    parse('6408995503909901 KENARI')\n"
         "except ValueError as error:\n    code = ui.confess(error)\nraise SystemExit(code)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "ValueError" in done.stderr
     assert "parse" in done.stderr

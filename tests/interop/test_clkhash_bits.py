@@ -90,11 +90,7 @@ def features(draw, place, l_bits):
         form["format"] = draw(st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%Y%m%d"]))
         layout = form["format"]
         values = (
-            st.dates()
-            .filter(lambda day: day.year >= 1000)
-            .map(
-                lambda day: day.strftime(layout)
-            )
+            st.dates().filter(lambda day: day.year >= 1000).map(lambda day: day.strftime(layout))
         )
     else:
         form["values"] = ["1", "2", "30"]

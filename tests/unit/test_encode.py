@@ -144,9 +144,7 @@ def test_a_column_can_be_named_by_hand():
     table = people({})
     table["sebutan"] = table.pop("nama")
     encoded = encode(table, SCHEMA, KEY, mapping={"name": "sebutan"})
-    assert np.array_equal(
-        encoded.filter_words(), encode(people({}), SCHEMA, KEY).filter_words()
-    )
+    assert np.array_equal(encoded.filter_words(), encode(people({}), SCHEMA, KEY).filter_words())
 
 
 def test_an_optional_column_may_be_missing_and_counts_when_it_is_there():
@@ -187,7 +185,10 @@ qgrams = 1
 positional = true
 bits_per_token = 10
 """)
-    table = {"suburb": ["St. Kilda  West", "st kilda west", "Émile"], "postcode": ["3 182", "3182", ""]}
+    table = {
+        "suburb": ["St. Kilda  West", "st kilda west", "Émile"],
+        "postcode": ["3 182", "3182", ""],
+    }
     words = encode(table, schema, KEY).filter_words()
     assert np.array_equal(words[0], words[1])
     assert words[2].any()
