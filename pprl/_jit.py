@@ -1,27 +1,94 @@
-"""The one door to numba: a typed decorator for compiled kernels.
+"""The one door to numba: typed decorators for compiled kernels, and where compiled code is kept.
 
-Kernels are compiled on first call and cached beside their module (or in the user's cache folder
-when that isn't writable), hold no Python objects and release the GIL, so plain threads run them
-side by side. Modules that use it are imported only by the functions that need them: importing
-numba costs a third of a second that ``pprl --help`` shouldn't pay.
+Kernels are compiled on first call, hold no Python objects and release the GIL, so plain threads
+run them side by side. Modules that use this one are imported only by the functions that need
+them: importing numba costs a third of a second that ``pprl --help`` shouldn't pay.
+
+numba's own cache notices a change in the file of a kernel, not in kernels of other files that it
+calls. So compiled code lives in a folder named after the content of all kernel modules: any change
+to one of them, an upgrade included, starts a new folder, and the old ones are removed. The folder
+is beside the package or, where that isn't writable, among the user's caches; where neither is,
+nothing is kept and every process compiles for itself.
 """
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numba
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+_PACKAGE = Path(__file__).parent
+_PREFIX = "openpprl-kernels-"
+
 
 def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile ``function`` to machine code on first call, without the GIL."""
-    kernel: Callable[Parameters, Result] = numba.njit(cache=True, nogil=True)(function)
+    with _own_cache() as cached:
+        kernel: Callable[Parameters, Result] = numba.njit(cache=cached, nogil=True)(function)
     return kernel
 
 
 def inlined(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Compile ``function`` into each kernel that calls it."""
+    """Compile ``function`` into each kernel that calls it; Python itself never calls it."""
     kernel: Callable[Parameters, Result] = numba.njit(inline="always")(function)
     return kernel
+
+
+@contextlib.contextmanager
+def _own_cache() -> Iterator[bool]:
+    """Let numba, while a kernel is decorated, keep its code in our folder; yield whether it can."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _FOLDER or ""
+    try:
+        yield _FOLDER is not None
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _find_folder() -> str | None:
+    name = _PREFIX + _digest_of_kernels()
+    for parent in (_PACKAGE / "__pycache__", _user_cache()):
+        folder = parent / name
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, mode=0o700)
+                for old in parent.glob(f"{_PREFIX}*"):
+                    if old != folder:
+                        shutil.rmtree(old, ignore_errors=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    return None
+
+
+def _digest_of_kernels() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        source = path.read_bytes()
+        if b"pprl._jit" in source or path.name == "_jit.py":
+            digest.update(hashlib.sha256(source).digest())
+    return digest.hexdigest()[:16]
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+_FOLDER = _find_folder()

@@ -135,24 +135,21 @@ class QGramBits:
     def _learn(self, codes: UInt64) -> None:
         with self._lock:
             keys, values, positions = self._table
-            slots = np.array([qgram_kernel.find(keys, code) for code in codes], dtype=np.int64)
-            codes = codes[keys[slots] != codes]
+            known = np.empty(len(codes), dtype=np.bool_)
+            qgram_kernel.contains(keys, codes, known)
+            codes = codes[~known]
             if not len(codes):
                 return
             rows = [self._hash(self._text(int(code)).encode(self._encoding)) for code in codes]
-            first = len(positions)
             positions = np.concatenate([positions, qgram_kernel.in_words(np.stack(rows))])
-            known = np.concatenate([keys[keys != 0], codes])
-            order = np.concatenate(
-                [values[keys != 0], np.arange(first, first + len(codes), dtype=np.int32)]
-            )
+            used = keys != 0
+            in_order = keys[used][np.argsort(values[used])]
             size = len(keys)
-            while size < 3 * len(known):
+            while size < 3 * len(positions):
                 size *= 2
             new_keys = np.zeros(size, dtype=np.uint64)
             new_values = np.zeros(size, dtype=np.int32)
-            by_row = np.argsort(order, kind="stable")
-            qgram_kernel.insert(new_keys, new_values, known[by_row], 0)
+            qgram_kernel.insert(new_keys, new_values, np.concatenate([in_order, codes]))
             self._table = _Table(new_keys, new_values, positions)
 
     def _text(self, code: int) -> str:

@@ -15,7 +15,7 @@ from pprl.encode.clk import QGramBits, ValueBits, WordBits, codable, filter_widt
 from pprl.encode.fields import Fields
 from pprl.encode.formats import NotConformingError, written
 from pprl.encode.tokens import keyed_tokens
-from pprl.encoded import TOKEN_BYTES, Header, table_schema
+from pprl.encoded import Header, table_schema
 from pprl.errors import InputError
 from pprl.normalise.name import NameNormaliser
 from pprl.schema.feature import BitsPerToken
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     Bytes = npt.NDArray[np.uint8]
     Step = Callable[["Fields", "Bytes"], None]
-
-NIK15_DIGITS = 15
 
 
 class Encoder:
@@ -103,7 +101,10 @@ class Encoder:
                 ) from None
         filters = fold(filters, self._n_bits, self._schema.xor_folds)
         arrays = [self._ids(batch), fixed_array(filters)]
-        arrays += [self._tokens(fields, kind.kind, kind.of) for kind in self._schema.tokens]
+        arrays += [
+            keyed_tokens(fields.token_text(token.of), self._token_keys[token.kind], token.kind)
+            for token in self._schema.tokens
+        ]
         return pa.record_batch(arrays, schema=self.arrow_schema)
 
     def _ids(self, batch: Batch) -> pa.Array:
@@ -147,20 +148,3 @@ class Encoder:
         }
         read = reading[feature.reading]
         return lambda fields, filters: encoder.add(read(fields), filters)
-
-    def _tokens(self, fields: Fields, kind: str, of: tuple[str, ...]) -> pa.Array:
-        if kind in {"nik", "nik15"}:
-            width = fields.nik.digits.shape[1] if kind == "nik" else NIK15_DIGITS
-            present = fields.nik.length >= width
-            data = np.ascontiguousarray(fields.nik.digits[present, :width]).tobytes()
-            values = [data[at : at + width] for at in range(0, len(data), width)]
-        else:
-            parts = [fields.key_parts(part).to_pylist() for part in of]
-            rows = list(zip(*parts, strict=True))
-            present = np.array([None not in row for row in rows], dtype=np.bool_)
-            # A unit separator can't occur in a normalised part, so no two keys run together.
-            values = ["\x1f".join(row).encode() for row in rows if None not in row]
-        tokens = np.zeros((len(present), TOKEN_BYTES), dtype=np.uint8)
-        digests = keyed_tokens(values, self._token_keys[kind], kind)
-        tokens[present] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, TOKEN_BYTES)
-        return fixed_array(tokens, present)

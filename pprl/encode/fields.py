@@ -6,6 +6,7 @@ two token kinds); this is where they share the work. All it holds stays inside t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from pprl.normalise.nik import normalise_nik
 from pprl.normalise.sex import normalise_sex
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 DATE_DIGITS = 8
 YEAR_DIGITS = 4
+NIK_DIGITS = {"nik": 16, "nik15": 15}
 _SEX = pa.array([None, "m", "f"])
 
 
@@ -103,8 +105,7 @@ class Fields:
         """Return the first digits of a region code, null where there are fewer."""
         digits = pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
         enough = pc.greater_equal(pc.binary_length(digits), n_digits)
-        start = pc.utf8_slice_codeunits(digits, 0, n_digits)
-        return pc.if_else(enough, start, pa.scalar(None, pa.string()))
+        return _only(pc.utf8_slice_codeunits(digits, 0, n_digits), enough)
 
     def plain_text(self, column: str) -> pa.Array:
         """Return text in lower case, without accents, marks as single spaces."""
@@ -122,15 +123,23 @@ class Fields:
         """The NIK column."""
         return normalise_nik(self.raw("nik"))
 
-    def key_parts(self, part: str) -> pa.Array:
-        """Return one part of a match key as text, null where it is missing."""
+    def token_text(self, of: Sequence[str]) -> pa.Array:
+        """Return what an exact token is made of, null where a part is missing.
+
+        A unit separator can't occur in a normalised part, so no two combinations run together.
+        """
+        parts = [self._token_part(part) for part in of]
+        return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "\x1f")
+
+    def _token_part(self, part: str) -> pa.Array:
         match part:
+            case "nik" | "nik15":
+                return self._nik_text(NIK_DIGITS[part])
             case "name":
-                return _sorted_words(self.words("name"))
+                return self._sorted_words("name")
             case "birth_date":
                 text = self.date_text("birth_date")
-                whole = pc.equal(pc.binary_length(text), DATE_DIGITS)
-                return pc.if_else(whole, text, pa.scalar(None, pa.string()))
+                return _only(text, pc.equal(pc.binary_length(text), DATE_DIGITS))
             case "sex":
                 return self.sex_text("sex")
             case "district":
@@ -138,22 +147,29 @@ class Fields:
             case "regency":
                 column = "regency" if "regency" in self._columns else "district"
                 return self.region_text(column, 4)
-            case _:
-                whole = self.nik.length == self.nik.digits.shape[1]
-                data = self.nik.digits[whole].reshape(-1)
-                lengths = np.where(whole, self.nik.digits.shape[1], 0)
-                text = string_array(data, np.concatenate([[0], np.cumsum(lengths)]))
-                return pc.if_else(pa.array(whole), text, pa.scalar(None, pa.string()))
+        raise ValueError(part)  # the schema knows no other
+
+    def _nik_text(self, n_digits: int) -> pa.Array:
+        """Return the first digits of every NIK that has as many good ones."""
+        enough = self.nik.length >= n_digits
+        starts = np.concatenate([[0], np.cumsum(np.where(enough, n_digits, 0))])
+        text = string_array(self.nik.digits[enough, :n_digits].reshape(-1), starts)
+        return _only(text, pa.array(enough))
+
+    def _sorted_words(self, column: str) -> pa.Array:
+        """Return each name's words in alphabetical order, joined; null for an empty name."""
+        names = self.words(column)
+        words = names.words.arrays()
+        used, places = np.unique(names.word_ids, return_inverse=True)
+        order = pc.array_sort_indices(string_array(words.data, words.starts).take(pa.array(used)))
+        rank = np.empty(len(used), dtype=np.int64)
+        rank[np.asarray(order)] = np.arange(len(used))
+        rows = np.repeat(np.arange(len(names)), np.diff(names.offsets))
+        sorted_ids = names.word_ids[np.lexsort((rank[places], rows))]
+        text = string_array(*joined_utf8(replace(names, word_ids=sorted_ids)))
+        return _only(text, pc.greater(pc.binary_length(text), 0))
 
 
-def _sorted_words(names: NameColumn) -> pa.Array:
-    """Write each name's words in alphabetical order; null for a name without words."""
-    texts = [names.words.text(word) for word in range(len(names.words))]
-    offsets, words = names.offsets, names.word_ids
-    return pa.array(
-        [
-            " ".join(sorted(texts[word] for word in words[start:end])) or None
-            for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-        ],
-        pa.string(),
-    )
+def _only(text: pa.Array, where: pa.Array) -> pa.Array:
+    """Return ``text`` where the mask holds, null elsewhere."""
+    return pc.if_else(where, text, pa.scalar(None, pa.string()))

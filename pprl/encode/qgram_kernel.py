@@ -73,12 +73,19 @@ def find(keys: UInt64, code: np.uint64) -> np.int64:
 
 
 @compiled
-def insert(keys: UInt64, values: Int32, codes: UInt64, first: int) -> None:
-    """Put ``codes`` into the table with values ``first, first + 1, ...``; none is there yet."""
+def contains(keys: UInt64, codes: UInt64, found: npt.NDArray[np.bool_]) -> None:
+    """Say which of ``codes`` are in the table."""
+    for i in range(codes.size):
+        found[i] = keys[find(keys, codes[i])] == codes[i]
+
+
+@compiled
+def insert(keys: UInt64, values: Int32, codes: UInt64) -> None:
+    """Put ``codes`` into an empty table with values 0, 1, ..."""
     for i in range(codes.size):
         slot = find(keys, codes[i])
         keys[slot] = codes[i]
-        values[slot] = first + i
+        values[slot] = i
 
 
 @compiled

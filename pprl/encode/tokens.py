@@ -7,40 +7,41 @@ nothing and is dropped.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pprl.buffers import fixed_array, string_buffers
+from pprl.encode.blake2 import keyed_digests
 from pprl.encoded import TOKEN_BYTES
 from pprl.repeats import repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
 MAX_SHARED = 5
 
 
-def keyed_tokens(values: Iterable[bytes], key: bytes, kind: str) -> bytes:
-    """Return the tokens of ``values``, 16 bytes each, one after the other.
+def keyed_tokens(values: pa.Array, key: bytes, kind: str) -> pa.Array:
+    """Return the tokens of a column, ``fixed_size_binary(16)``; null and empty values have none.
 
     Parameters
     ----------
     values
-        Normalised values, not empty.
+        Normalised values, strings.
     key
         32 bytes, derived for this kind alone.
     kind
         At most 16 bytes; goes into the hash as its personalisation.
     """
-    start = blake2b(digest_size=TOKEN_BYTES, key=key, person=kind.encode())
-    digests = []
-    for value in values:
-        state = start.copy()
-        state.update(value)
-        digests.append(state.digest())
-    return b"".join(digests)
+    data, offsets = string_buffers(values)
+    present = np.diff(offsets) > 0
+    # Values without bytes leave no gap, so the others' offsets follow each other.
+    edges = np.append(offsets[:-1][present], offsets[-1]).astype(np.int64)
+    tokens = np.zeros((len(values), TOKEN_BYTES), dtype=np.uint8)
+    tokens[present] = keyed_digests(data, edges, key, kind.encode())
+    return fixed_array(tokens, present)
 
 
 def too_common(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

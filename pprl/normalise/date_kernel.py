@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pprl._jit import compiled
+from pprl._jit import compiled, inlined
 from pprl.normalise.text_key import KEY_PRIME, KEY_START
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _days_in_month(year: int, month: int) -> int:
     if month == 2:  # noqa: PLR2004 - February
         leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
         return 29 if leap else 28
-    return 30 if month in {4, 6, 9, 11} else 31
+    return 30 if month in (4, 6, 9, 11) else 31
 
 
 @compiled
@@ -63,7 +63,7 @@ def from_serial(serial: int) -> int:
     return (year + era * 400 + (1 if month <= 2 else 0)) * 10_000 + month * 100 + day  # noqa: PLR2004
 
 
-@compiled
+@inlined
 def _split(
     data: U8,
     start: int,
@@ -99,11 +99,11 @@ def _split(
         if n == _MAX_FIELDS:
             break
     if n == _MAX_FIELDS and i < end:
-        blank = data[i] in {32, 84}
+        blank = data[i] in (32, 84)
         for j in range(i, end):
             char = np.int64(data[j])
-            clock = 48 <= char <= 58 or char in {32, 43, 45, 46, 84, 90, 65, 77, 80, 97, 109, 112}  # noqa: PLR2004 - 0-9 : space + - . T Z A M P
-            if not clock or (not blank and char not in {46, 32}):
+            clock = 48 <= char <= 58 or char in (32, 43, 45, 46, 84, 90, 65, 77, 80, 97, 109, 112)  # noqa: PLR2004 - 0-9 : space + - . T Z A M P
+            if not clock or (not blank and char not in (46, 32)):
                 return -1
     return n
 
@@ -155,7 +155,7 @@ def _single(value: int, size: int, today: int) -> int:
     return from_serial(value)
 
 
-@compiled
+@inlined
 def _three(  # noqa: C901 - the layouts of a date, one condition each
     kinds: I64,
     values: I64,

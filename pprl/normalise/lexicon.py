@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 8
 MAX_RUN = 4
+_MARKS = ("Mn", "Me", "Cf")
 _MEMORY_WORDS = 100_000
 _SINGLE = r"([a-z])\1+"
 
@@ -145,6 +146,7 @@ class Lexicon:
     missing: frozenset[tuple[str, ...]] = field(init=False)
     rewrites: tuple[RewriteStep | Single, ...] = field(init=False)
     _chars: Mapping[str, CharClass] = field(init=False, repr=False)
+    _folds: Mapping[int, str] = field(init=False, repr=False)
     _keys: dict[str, str] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -156,6 +158,7 @@ class Lexicon:
         ]
         rewrites = tuple(step for step in steps if isinstance(step, RewriteStep | Single))
         object.__setattr__(self, "rewrites", rewrites)
+        object.__setattr__(self, "_folds", _fold_table(self.rules))
         object.__setattr__(self, "_chars", _special_characters(self.rules))
         object.__setattr__(self, "own", _own_entries(self.rules))
         nobles = [word for step in self.rules.steps(Noble) for word in step.words]
@@ -173,10 +176,10 @@ class Lexicon:
     def fold(self, text: str) -> str:
         """Return ``text`` in lower case without diacritics (rule N01)."""
         if not text.isascii():
-            table = _fold_table(self.rules)
-            text = unicodedata.normalize("NFKD", text.translate(table))
-            text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
-            text = text.translate(table)
+            text = unicodedata.normalize("NFKD", text.translate(self._folds))
+            if not text.isascii():
+                text = "".join(c for c in text if unicodedata.category(c) not in _MARKS)
+                text = text.translate(self._folds)
         return text.lower()
 
     def char_class(self, char: str) -> CharClass:
@@ -217,7 +220,7 @@ class Lexicon:
         soft = self.rules.steps(RewriteStep, "similarity")
         choices = self.rules.steps(Alternatives, "similarity")
         first = [RewriteStep(do="rewrite", letters=s.letters, to=s.to[0]) for s in choices]
-        return self._until_stable(word, (*self.rewrites, *first, *soft))
+        return self._until_stable(self.key(word), (*self.rewrites, *first, *soft))
 
     def classify(self, word: str) -> WordEntry:
         """Return what is known about a word, as written and as its key."""

@@ -1,8 +1,8 @@
 """Columns of names: typed text in, numbered key words out.
 
 Most names never meet Python: a kernel reads them, and each distinct word is spelled once
-(:mod:`~pprl.normalise.words`). Names with letters beyond ASCII go through the one-name reference
-(:mod:`~pprl.normalise.name_reference`); both give the same words. What the rules are is in
+(:mod:`~pprl.normalise.words`). Names with letters beyond ASCII are folded first; absurdly long
+ones go through the one-name reference (:mod:`~pprl.normalise.name_reference`). The rules are in
 ``tables/name_rules.toml``. No name appears in an error.
 
 The words of a name are its given name, in order. The father's name (bin, binti) and other names
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from pprl.normalise import name_kernel as kernel
 from pprl.normalise.arrow_text import TextColumn, text_column
@@ -37,7 +38,6 @@ from pprl.normalise.words import WordTable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pyarrow as pa
 
     from pprl.normalise.name_rules import NameRules
 
@@ -51,8 +51,6 @@ __all__ = [
     "normalise_name",
     "normalise_names",
 ]
-
-_MEMORY_NAMES = 50_000
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,6 @@ class NameNormaliser:
     def __init__(self, rules: NameRules | None = None) -> None:
         self._lexicon = default_lexicon() if rules is None else Lexicon(rules)
         self._words = WordTable(self._lexicon)
-        self._memory: dict[bytes, NormalisedName] = {}
 
     @property
     def words(self) -> WordTable:
@@ -125,11 +122,15 @@ class NameNormaliser:
     def normalise(self, values: pa.Array) -> NameColumn:
         """Normalise one column.
 
-        About 0.2 microseconds a name, nearly all of it without the GIL; about 20 the first time a
-        name with letters beyond ASCII is met.
+        About 0.2 microseconds a name, without the GIL; a few more, with it, for a name with
+        letters beyond ASCII, and 60 for one of more than 200 letters or 32 words.
         """
-        text = text_column(values)
-        n = len(values)
+        column = self._read(text_column(values))
+        parts = [_gather(column, part) for part in range(3)]
+        return NameColumn(self._words, *parts[0], *parts[1], *parts[2], column.status, column.flags)
+
+    def _read(self, text: TextColumn, *, folded: bool = False) -> kernel.Column:
+        n = text.offsets.size - 1
         column = kernel.Column(
             data=text.data,
             offsets=text.offsets,
@@ -145,9 +146,11 @@ class NameNormaliser:
         tables, limit = self._words.tables()
         kernel.normalise_rows(tables, limit, column, np.arange(n), progress, 0)
         self._add_unknown(column, progress)
-        column = self._read_rest(column, text, int(progress[1]))
-        parts = [_gather(column, part) for part in range(3)]
-        return NameColumn(self._words, *parts[0], *parts[1], *parts[2], column.status, column.flags)
+        rows = np.flatnonzero(column.left == kernel.LEFT_FOR_REFERENCE)
+        if not rows.size:
+            return column
+        used = int(progress[1])
+        return (self._refer if folded else self._fold)(column, rows, used)
 
     def _add_unknown(self, column: kernel.Column, progress: npt.NDArray[np.int64]) -> None:
         rows = np.flatnonzero(column.left == kernel.LEFT_UNKNOWN)
@@ -163,30 +166,29 @@ class NameNormaliser:
                     break
                 self._words.grow()
 
-    def _read_rest(self, column: kernel.Column, text: TextColumn, used: int) -> kernel.Column:
-        """Send what the kernel left through the reference, each distinct name once."""
-        rows = np.flatnonzero(column.left == kernel.LEFT_FOR_REFERENCE)
+    def _fold(self, column: kernel.Column, rows: npt.NDArray[np.int64], used: int) -> kernel.Column:
+        """Bring names to ASCII, and read them again."""
+        folded = [_ascii(self._lexicon.fold(_text(column, row))) for row in rows.tolist()]
+        again = self._read(text_column(pa.array(folded, pa.string())), folded=True)
+        column.status[rows] = again.status
+        column.flags[rows] = again.flags
+        column.first[rows] = used + again.first
+        column.counts[rows] = again.counts
+        return column._replace(ids=np.concatenate([column.ids[:used], again.ids]))
+
+    def _refer(
+        self, column: kernel.Column, rows: npt.NDArray[np.int64], used: int
+    ) -> kernel.Column:
+        """Send names that the kernel can't hold through the reference."""
         extra: list[str] = []
         for row in rows.tolist():
-            name = self._remember(text.data[text.offsets[row] : text.offsets[row + 1]].tobytes())
+            name = normalise_name(_text(column, row), lexicon=self._lexicon)
             column.status[row] = name.status
             column.flags[row] = name.flags
             column.first[row] = used + len(extra)
             column.counts[row] = len(name.words), len(name.father), len(name.alias)
             extra += [*name.words, *name.father, *name.alias]
-        if not extra:
-            return column
         return column._replace(ids=np.concatenate([column.ids[:used], self._words.intern(extra)]))
-
-    def _remember(self, raw: bytes) -> NormalisedName:
-        name = self._memory.get(raw)
-        if name is None:
-            text = raw.decode("utf-8", errors="replace")
-            name = normalise_name(text, lexicon=self._lexicon)
-            if len(self._memory) >= _MEMORY_NAMES:
-                self._memory.clear()
-            self._memory[raw] = name
-        return name
 
 
 def normalise_names(values: pa.Array, rules: NameRules | None = None) -> NameColumn:
@@ -210,6 +212,18 @@ def joined_utf8(column: NameColumn) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
     if size:
         join_words(*arguments, data)
     return data, offsets
+
+
+def _text(column: kernel.Column, row: int) -> str:
+    letters = column.data[column.offsets[row] : column.offsets[row + 1]]
+    return letters.tobytes().decode("utf-8", errors="replace")
+
+
+def _ascii(folded: str) -> str:
+    """Put signs and foreign letters where the kernel sees what the reference sees in them."""
+    if folded.isascii():
+        return folded
+    return "".join(c if c.isascii() else "0" if c.isalnum() else " " for c in folded)
 
 
 def _most_words(text: TextColumn) -> int:

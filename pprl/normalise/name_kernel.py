@@ -2,8 +2,8 @@
 
 A name of words to which no rule applies, which is most of them, is done here; the others go
 through the steps of :mod:`~pprl.normalise.name_steps`. A name is *left* when it holds a word that
-the table doesn't know yet (it comes back under the lock, with ``adding``) or something only the
-reference reads: bytes beyond ASCII, more than 200 letters or 32 words.
+the table doesn't know yet (it comes back under the lock, with ``adding``), bytes beyond ASCII, or
+more than 200 letters or 32 words.
 """
 
 from __future__ import annotations

@@ -179,6 +179,22 @@ def _drop_degrees(
 
 
 @compiled
+def _noble_run(
+    entries: I64, slots: I32, data: U8, static: int, letters: U8, work: I64, part: int
+) -> int:
+    """Return how many words at the front are initials of rank, such as R.A."""
+    slot = work[SLOTS + part, 0]
+    if slot >= 0 and work[MARKS, slot] & DOTTED:
+        for count in range(min(_MAX_RUN, work[LENGTHS, part] - 1), 1, -1):
+            if (
+                _dotted(work, part, 0, count)
+                and _exact(entries, slots, data, static, letters, work, slot, count) & _RUN_NOBLE
+            ):
+                return count
+    return 0
+
+
+@compiled
 def sort_words(  # noqa: C901 - each step behind the question whether it can apply
     entries: I64, slots: I32, data: U8, static: int, letters: U8, work: I64, n: int, holds: int
 ) -> int:
@@ -203,7 +219,9 @@ def sort_words(  # noqa: C901 - each step behind the question whether it can app
     if not holds & _PATRONYMIC:
         return flags
     size = work[LENGTHS, GIVEN]
-    for i in range(1, size - 1):
+    # The B of I.B. (Ida Bagus) is no bin.
+    first = max(1, _noble_run(entries, slots, data, static, letters, work, GIVEN))
+    for i in range(first, size - 1):
         if entries[work[LISTS + GIVEN, i], CLASSES] & _PATRONYMIC:
             for everything in range(2):
                 for j in range(i + 1, size):
@@ -228,22 +246,6 @@ def _phrase(entries: I64, phrases: I64, first: int, second: int) -> int:
             if phrases[i, 0] == head and phrases[i, 1] == tail:
                 return int(phrases[i, 2])
     return -1
-
-
-@compiled
-def _noble_run(
-    entries: I64, slots: I32, data: U8, static: int, letters: U8, work: I64, part: int
-) -> int:
-    """Return how many words at the front are initials of rank, such as R.A."""
-    slot = work[SLOTS + part, 0]
-    if slot >= 0 and work[MARKS, slot] & DOTTED:
-        for count in range(min(_MAX_RUN, work[LENGTHS, part] - 1), 1, -1):
-            if (
-                _dotted(work, part, 0, count)
-                and _exact(entries, slots, data, static, letters, work, slot, count) & _RUN_NOBLE
-            ):
-                return count
-    return 0
 
 
 @compiled

@@ -29,6 +29,7 @@ _WOMAN = 40
 _EXACT_FLOAT = 2**53
 _ZERO, _NINE = 48, 57
 _DOT, _COMMA, _MINUS, _LETTER_E = 46, 44, 45, 101
+_BEYOND_ASCII = 0x80
 _MAX_FRACTION = 2
 
 
@@ -72,16 +73,17 @@ def _clean(  # noqa: C901, PLR0911, PLR0912 - one pass over the bytes, then one 
                 exponent_at = n
             letters += 1
             key = (key ^ char) * KEY_PRIME
-        elif char in {_DOT, _COMMA}:
+        elif char in (_DOT, _COMMA):
             points += 1
             if points == 1:
                 whole = n
-        elif char >= 0xE2:  # noqa: PLR2004 - typographic quotes, zero-width signs, byte order mark
-            other = other or char not in {0xE2, 0xEF}
-            i += 2
-        elif char >= 0x80:  # noqa: PLR2004 - no-break space
-            other = other or char != 0xC2  # noqa: PLR2004
-            i += 1
+        elif char >= _BEYOND_ASCII:
+            # Typographic quotes and zero-width signs, the byte order mark, the no-break space.
+            second = data[i + 1] if i + 1 < end else np.uint8(0)
+            sign_of_two = char == 0xC2 and second == 0xA0  # noqa: PLR2004 - UTF-8
+            sign_of_three = (char == 0xE2 and second == 0x80) or (char == 0xEF and second == 0xBB)  # noqa: PLR2004 - UTF-8
+            other = other or not (sign_of_two or sign_of_three)
+            i += 1 if sign_of_two else 2
         elif char == _MINUS and exponent_at >= 0:
             sign = -1
         i += 1
@@ -109,7 +111,7 @@ def _date_is_possible(day: int, month: int, year: int) -> bool:
         return False
     if month == 2:  # noqa: PLR2004 - February
         return day <= (29 if year % 4 == 0 else 28)
-    return day <= (30 if month in {4, 6, 9, 11} else 31)
+    return day <= (30 if month in (4, 6, 9, 11) else 31)
 
 
 @compiled
@@ -190,9 +192,9 @@ def normalise_niks(  # noqa: C901 - fast lane and slow lane side by side
             n += 1
         if n < DIGITS or end - start != DIGITS:
             state, n = _clean(data, start, end, missing, found)
-            if state in {DAMAGED_LAST_DIGIT, DAMAGED_SCI}:
+            if state in (DAMAGED_LAST_DIGIT, DAMAGED_SCI):
                 flags[row] = SCIENTIFIC
-            if state in {MISSING, NON_DIGIT, DAMAGED_SCI}:
+            if state in (MISSING, NON_DIGIT, DAMAGED_SCI):
                 status[row] = state
                 continue
             zeros = 0

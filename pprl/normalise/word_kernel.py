@@ -98,9 +98,10 @@ def find_entry(
         slot = (slot + 1) & mask
 
 
-@compiled
-def _find_word(tables: Tables, key: int, letters: U8, size: int) -> int:
-    starts, hashes, slots = tables.word_starts, tables.word_hashes, tables.word_slots
+@inlined
+def _find_word(
+    data: U8, starts: I64, hashes: I64, slots: I32, key: int, letters: U8, size: int
+) -> int:
     mask = slots.size - 1
     slot = (key ^ (key >> 32)) & mask
     while slots[slot] >= 0:
@@ -108,7 +109,7 @@ def _find_word(tables: Tables, key: int, letters: U8, size: int) -> int:
         first = starts[number]
         if hashes[number] == key and starts[number + 1] - first == size:
             same = 0
-            while same < size and tables.word_data[first + same] == letters[same]:
+            while same < size and data[first + same] == letters[same]:
                 same += 1
             if same == size:
                 return number  # type: ignore[return-value] # a machine word
@@ -129,11 +130,17 @@ def rehash(hashes: I64, count: int, slots: I32) -> None:
 
 @inlined
 def _rewrite(  # noqa: C901, PLR0912 - one pass over the letters, inlined where it is called
-    rules: Spelling, rule: int, text: U8, length: int, out: U8
+    where: int,
+    old: U8,
+    size: int,
+    new: U8,
+    n_new: int,
+    not_after: int,
+    text: U8,
+    length: int,
+    out: U8,
 ) -> int:
-    """Apply one rewrite to ``text[:length]``, into ``out``; return the new length."""
-    where = rules.where[rule]
-    size = rules.n_letters[rule]
+    """Replace ``old[:size]`` in ``text[:length]``, into ``out``; return the new length."""
     n = 0
     i = 0
     while i < length:
@@ -143,24 +150,24 @@ def _rewrite(  # noqa: C901, PLR0912 - one pass over the letters, inlined where 
             if n and out[n - 1] == char:
                 i += 1
                 continue
-        elif char == rules.letters[rule, 0] and i + size <= length:
+        elif char == old[0] and i + size <= length:
             hit = True
             for j in range(1, size):
-                if text[i + j] != rules.letters[rule, j]:
+                if text[i + j] != old[j]:
                     hit = False
                     break
             after = i + size
-            if where in {_INITIAL, _INITIAL_BEFORE_VOWEL}:
+            if where in (_INITIAL, _INITIAL_BEFORE_VOWEL):
                 hit = hit and i == 0
-            if where in {_BEFORE_VOWEL, _INITIAL_BEFORE_VOWEL}:
+            if where in (_BEFORE_VOWEL, _INITIAL_BEFORE_VOWEL):
                 hit = hit and after < length and (_VOWELS >> (text[after] - 97)) & 1 == 1
             if where == _FINAL:
                 hit = hit and i > 0 and after == length
-            if hit and i > 0 and (rules.not_after[rule] >> (text[i - 1] - 97)) & 1 == 1:
+            if hit and i > 0 and (not_after >> (text[i - 1] - 97)) & 1 == 1:
                 hit = False
         if hit:
-            for j in range(rules.n_new[rule]):
-                out[n] = rules.new[rule, j]
+            for j in range(n_new):
+                out[n] = new[j]
                 n += 1
             i += size
         else:
@@ -170,16 +177,55 @@ def _rewrite(  # noqa: C901, PLR0912 - one pass over the letters, inlined where 
     return n
 
 
+@inlined
+def _letters_of(text: U8, length: int) -> int:
+    """Return the set of letters in ``text[:length]``, one bit each."""
+    letters = 0
+    for i in range(length):
+        letters |= 1 << (text[i] - 97)
+    return letters
+
+
+@inlined
+def _may_apply(where: int, old: U8, size: int, letters: int, double: bool) -> bool:  # noqa: FBT001 - compiled functions take no keywords
+    """Return whether a word with these letters can hold what a rewrite looks for."""
+    if where == _SINGLE:
+        return double
+    needed = 0
+    for j in range(size):
+        needed |= 1 << (old[j] - 97)
+    return needed & ~letters == 0
+
+
+@inlined
+def _has_double(text: U8, length: int) -> bool:
+    double = False
+    for i in range(1, length):
+        double = double or text[i] == text[i - 1]
+    return double
+
+
 @compiled
-def spell(rules: Spelling, data: U8, start: int, end: int, out: U8, spare: U8) -> int:
+def spell(  # noqa: C901 - rounds of rules over letters
+    rules: Spelling, data: U8, start: int, end: int, out: U8, spare: U8
+) -> int:
     """Write the key spelling of ``data[start:end]`` into ``out``; return its length."""
+    # Arrays are taken out of their tuple once: every look inside it counts references.
+    wheres, olds, sizes = rules.where, rules.letters, rules.n_letters
+    news, n_news, not_afters = rules.new, rules.n_new, rules.not_after
     n = end - start
     for i in range(n):
         out[i] = data[start + i]
     for _ in range(_MAX_ROUNDS):
         changed = False
-        for rule in range(rules.where.size):
-            m = _rewrite(rules, rule, out, n, spare)
+        letters, double = _letters_of(out, n), _has_double(out, n)
+        for rule in range(wheres.size):
+            where, old, size = wheres[rule], olds[rule], sizes[rule]
+            if not _may_apply(where, old, size, letters, double):
+                continue
+            m = _rewrite(
+                where, old, size, news[rule], n_news[rule], not_afters[rule], out, n, spare
+            )
             same = m == n
             if same:
                 for i in range(n):
@@ -191,41 +237,44 @@ def spell(rules: Spelling, data: U8, start: int, end: int, out: U8, spare: U8) -
                 n = m
                 for i in range(n):
                     out[i] = spare[i]
+                letters, double = _letters_of(out, n), _has_double(out, n)
         if not changed:
             break
     return n
 
 
-@compiled
+@inlined
 def insert_word(tables: Tables, letters: U8, size: int) -> int:
     """Return the number of the key spelling ``letters[:size]``, a new one if need be."""
+    data, starts, hashes = tables.word_data, tables.word_starts, tables.word_hashes
+    slots, used = tables.word_slots, tables.used
     key = hash_letters(letters, 0, size)
-    number = _find_word(tables, key, letters, size)
+    number = _find_word(data, starts, hashes, slots, key, letters, size)
     if number >= 0:
         return number
-    number = int(tables.used[1])
-    first = tables.word_starts[number]
+    number = int(used[1])
+    first = starts[number]
     for i in range(size):
-        tables.word_data[first + i] = letters[i]
-    tables.word_starts[number + 1] = first + size
-    tables.word_hashes[number] = key
+        data[first + i] = letters[i]
+    starts[number + 1] = first + size
+    hashes[number] = key
     tables.word_flags[number] = 0
-    mask = tables.word_slots.size - 1
+    mask = slots.size - 1
     slot = (key ^ (key >> 32)) & mask
-    while tables.word_slots[slot] >= 0:
+    while slots[slot] >= 0:
         slot = (slot + 1) & mask
-    tables.word_slots[slot] = number
-    tables.used[1] = number + 1
+    slots[slot] = number
+    used[1] = number + 1
     return number
 
 
 @compiled
 def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
     """Return the number of a written word, a new one if need be. The caller holds the lock."""
-    entries, slots = tables.entries, tables.slots
+    entries, slots, data = tables.entries, tables.slots, tables.data
     key = hash_letters(letters, start, end)
     count = int(tables.used[0])
-    number = find_entry(entries, slots, tables.data, count, key, letters, start, end)
+    number = find_entry(entries, slots, data, count, key, letters, start, end)
     if number >= 0:
         return number
     out = np.empty((end - start + 1) * 8, dtype=np.uint8)
@@ -233,10 +282,10 @@ def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
     n = spell(tables.spelling, letters, start, end, out, spare)
     word = insert_word(tables, out, n)
     key_hash = hash_letters(out, 0, n)
-    known = find_entry(entries, slots, tables.data, tables.static, key_hash, out, 0, n)
+    known = find_entry(entries, slots, data, tables.static, key_hash, out, 0, n)
     first = entries[count - 1, END] if count else 0
     for i in range(end - start):
-        tables.data[first + i] = letters[start + i]
+        data[first + i] = letters[start + i]
     entries[count, HASH] = key
     entries[count, START] = first
     entries[count, END] = first + end - start
@@ -259,12 +308,18 @@ def insert_entry(tables: Tables, letters: U8, start: int, end: int) -> int:
 
 
 @compiled
+def add_word(tables: Tables, letters: U8) -> int:
+    """Return the number of the key spelling ``letters``, a new one if need be."""
+    return insert_word(tables, letters, letters.size)
+
+
+@compiled
 def add_entry(tables: Tables, letters: U8) -> int:
     """Return the number of the written word ``letters``, a new one if need be."""
     return insert_entry(tables, letters, 0, letters.size)
 
 
-@compiled
+@inlined
 def full(tables: Tables) -> bool:
     """Return whether the next name might not fit any more."""
     entries, words = tables.used[0], tables.used[1]

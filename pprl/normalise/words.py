@@ -196,7 +196,7 @@ def _load(lexicon: Lexicon) -> kernel.Tables:
 
     def word_of(key: str) -> int:
         letters = np.array(list(key.encode("ascii")), dtype=np.uint8)
-        return kernel.insert_word(tables, letters, letters.size)
+        return kernel.add_word(tables, letters)
 
     # Words before entries: an entry takes over the flags of its word.
     for flag, keys in (

@@ -32,7 +32,7 @@ LOW_WEIGHT = 0.4
         ("H.M. Said", "muhamad said"),
         ("Ma'ruf", "maruf"),
         ("Nur-Aini", "nuraini"),
-        ("NUR’AINI", "nuraini"),
+        ("NUR\u2019AINI", "nuraini"),
         ("Abdul Rahman", "abdurahman"),
         ("Abdurrahman", "abdurahman"),
         ("Abdul R.", "abdul r"),
