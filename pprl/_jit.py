@@ -49,12 +49,13 @@ def inlined(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 @contextlib.contextmanager
 def _own_cache() -> Iterator[bool]:
     """Let numba, while a kernel is decorated, keep its code in our folder; yield whether it can."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _FOLDER or ""
+    options = vars(numba.config)  # numba makes them at run time, out of sight of type checkers
+    before = options["CACHE_DIR"]
+    options["CACHE_DIR"] = _FOLDER or ""
     try:
         yield _FOLDER is not None
     finally:
-        numba.config.CACHE_DIR = before
+        options["CACHE_DIR"] = before
 
 
 def _find_folder() -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,11 @@ def string_array(data: NDArray[np.uint8], offsets: NDArray[np.integer]) -> pa.St
         _buffer(data),
     )
     return cast("pa.StringArray", column)
+
+
+def only(text: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
+    """Return a ``pa.string()`` column where the mask holds, null elsewhere."""
+    return pc.if_else(pa.array(where), text, pa.scalar(None, pa.string()))
 
 
 def fixed_rows(column: pa.Array, width: int) -> NDArray[np.uint8]:

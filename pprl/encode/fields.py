@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pprl.buffers import string_array
+from pprl.buffers import only, string_array
 from pprl.normalise.date import DateFlag, normalise_date
 from pprl.normalise.name import joined_utf8
 from pprl.normalise.nik import normalise_nik
+from pprl.normalise.region import normalise_region
 from pprl.normalise.sex import normalise_sex
 
 if TYPE_CHECKING:
@@ -103,9 +104,7 @@ class Fields:
 
     def region_text(self, column: str, n_digits: int) -> pa.Array:
         """Return the first digits of a region code, null where there are fewer."""
-        digits = pc.replace_substring_regex(self.raw(column), "[^0-9]", "")
-        enough = pc.greater_equal(pc.binary_length(digits), n_digits)
-        return _only(pc.utf8_slice_codeunits(digits, 0, n_digits), enough)
+        return normalise_region(self.raw(column), n_digits)
 
     def plain_text(self, column: str) -> pa.Array:
         """Return text in lower case, without accents, marks as single spaces."""
@@ -139,7 +138,7 @@ class Fields:
                 return self._sorted_words("name")
             case "birth_date":
                 text = self.date_text("birth_date")
-                return _only(text, pc.equal(pc.binary_length(text), DATE_DIGITS))
+                return only(text, np.asarray(pc.equal(pc.binary_length(text), DATE_DIGITS)))
             case "sex":
                 return self.sex_text("sex")
             case "district":
@@ -154,7 +153,7 @@ class Fields:
         enough = self.nik.length >= n_digits
         starts = np.concatenate([[0], np.cumsum(np.where(enough, n_digits, 0))])
         text = string_array(self.nik.digits[enough, :n_digits].reshape(-1), starts)
-        return _only(text, pa.array(enough))
+        return only(text, enough)
 
     def _sorted_words(self, column: str) -> pa.Array:
         """Return each name's words in alphabetical order, joined; null for an empty name."""
@@ -167,9 +166,4 @@ class Fields:
         rows = np.repeat(np.arange(len(names)), np.diff(names.offsets))
         sorted_ids = names.word_ids[np.lexsort((rank[places], rows))]
         text = string_array(*joined_utf8(replace(names, word_ids=sorted_ids)))
-        return _only(text, pc.greater(pc.binary_length(text), 0))
-
-
-def _only(text: pa.Array, where: pa.Array) -> pa.Array:
-    """Return ``text`` where the mask holds, null elsewhere."""
-    return pc.if_else(where, text, pa.scalar(None, pa.string()))
+        return only(text, np.diff(names.offsets) > 0)
