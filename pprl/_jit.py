@@ -7,8 +7,8 @@ them: importing numba costs a third of a second that ``pprl --help`` shouldn't p
 numba's own cache notices a change in the file of a kernel, not in kernels of other files that it
 calls. So compiled code lives in a folder named after the content of all kernel modules: any change
 to one of them, an upgrade included, starts a new folder, and the old ones are removed. The folder
-is beside the package or, where that isn't writable, among the user's caches; where neither is,
-nothing is kept and every process compiles for itself.
+is beside the package or, where that isn't writable, among the user's caches (or where
+``NUMBA_CACHE_DIR`` says); where none is, nothing is kept and every process compiles for itself.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _own_cache() -> Iterator[bool]:
 
 def _find_folder() -> str | None:
     name = _PREFIX + _digest_of_kernels()
-    for parent in (_PACKAGE / "__pycache__", _user_cache()):
+    asked = vars(numba.config)["CACHE_DIR"]
+    parents = [Path(asked)] if asked else [_PACKAGE / "__pycache__", _user_cache()]
+    for parent in parents:
         folder = parent / name
         try:
             if not folder.is_dir():

@@ -106,12 +106,6 @@ def encode(
     loaded = Schema.load(schema)
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     columns = resolve(loaded, source, parse_map(map_ or []), id_column)
-    for field, column in columns.fields.items():
-        ui.say("encode.column", field=field, column=column)
-    if columns.id_column is None:
-        ui.say("encode.id_is_row")
-    else:
-        ui.say("encode.id", column=columns.id_column)
     encoder = Encoder(loaded, linkage_key, columns.fields, columns.id_column)
     with ui.progress("encode.encoding") as advance:
         summary = encode_file(
@@ -119,6 +113,12 @@ def encode(
         )
     for note in source.notes:
         ui.say(note.code, **note.values)
+    read = ", ".join(f"{field} = {column}" for field, column in columns.fields.items())
+    ui.say("encode.columns", columns=read)
+    if columns.id_column is None:
+        ui.say("encode.id_is_row")
+    else:
+        ui.say("encode.id", column=columns.id_column)
     ui.say("encode.done", records=summary.records, path=str(out))
     for kind, count in summary.tokens.items():
         ui.say("encode.tokens", kind=kind, count=count, dropped=summary.dropped[kind])
