@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import BaseModel, ValidationError
 
 from pprl.errors import ConfigError
+from pprl.normalise.fingerprint import fingerprint
 from pprl.schema.clkhash import ClkhashFile
 from pprl.schema.native import NativeFile
 from pprl.schema.problems import refusal
@@ -52,7 +53,8 @@ class Schema:
     tokens
         The exact tokens, in the order in which they are tried.
     digest
-        SHA-256 of the canonical content, hex: two files with the same digest are comparable.
+        SHA-256, hex, of the canonical content and, for a native schema, of the normalisation
+        rules: two files with the same digest are comparable.
     text
         The file as it was written.
     """
@@ -116,7 +118,7 @@ class Schema:
             xor_folds=0,
             features=tuple(part.plain() for part in parsed.fields),
             tokens=tuple(part.plain() for part in parsed.tokens),
-            digest=_digest(parsed),
+            digest=_digest(parsed, fingerprint()),
             text=text,
         )
 
@@ -175,7 +177,9 @@ def _checked(model: type[Model], content: object, path: str) -> Model:
         raise refusal(path, error, model) from None
 
 
-def _digest(parsed: BaseModel) -> str:
+def _digest(parsed: BaseModel, normalisation: str | None = None) -> str:
     """SHA-256 over canonical JSON of the whole content, defaults filled in."""
-    content = parsed.model_dump(mode="json", by_alias=True)
+    content: dict[str, object] = {"schema": parsed.model_dump(mode="json", by_alias=True)}
+    if normalisation is not None:
+        content["normalisation"] = normalisation
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest()

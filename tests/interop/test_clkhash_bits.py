@@ -238,7 +238,7 @@ def test_a_value_that_clkhash_refuses_is_refused_by_row_and_never_shown(form, va
         form.get("pattern") or form.get("maxLength"), good
     )
     rows = [[good], [value]]
-    with pytest.raises(ValueError, match="row 1|Invalid"):
+    with pytest.raises(ValueError, match=r"row 1|Invalid"):
         generate_clks(rows, from_json_dict(json.loads(json.dumps(schema))), b"k" * 16)
     with pytest.raises(InputError) as caught:
         encode(

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from pprl import ConfigError, LinkageKey, Schema
+from pprl.normalise import fingerprint
 from pprl.schema.feature import BitsPerToken, QGrams
 
 SMALL = """
@@ -38,6 +39,12 @@ def test_the_digest_ignores_comments_and_sees_weights():
     one = Schema.from_toml(SMALL)
     assert Schema.from_toml("# a comment\n" + SMALL).digest == one.digest
     assert Schema.from_toml(SMALL.replace("= 8", "= 9")).digest != one.digest
+
+
+def test_the_digest_changes_with_the_normalisation_rules(monkeypatch):
+    before = Schema.from_toml(SMALL).digest
+    monkeypatch.setattr(fingerprint, "VERSION", fingerprint.VERSION + 1)
+    assert Schema.from_toml(SMALL).digest != before
 
 
 def test_adding_a_field_leaves_the_keys_of_the_others_alone():
