@@ -126,7 +126,7 @@ def check(
     mapping: Mapping[str, str] | None = None,
     *,
     report: Callable[[list[Problem]], None] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Quality:
     """Read a register and say what its columns hold.
 
@@ -140,7 +140,7 @@ def check(
         Called with the problems found, in the order of rows within each call; repeated NIKs and
         ids come last, when the whole file is known.
     progress
-        Called with the number of records read so far.
+        Called with the records read so far and, where it can be told, about how many there are.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def check(
         if report and problems:
             report(problems)
         if progress:
-            progress(checker.rows.records)
+            progress(checker.rows.records, checker.rows.expected)
     last = checker.repeats()
     if report and last:
         report(last)

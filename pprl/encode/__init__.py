@@ -30,7 +30,7 @@ def encode(
     out: str | Path | None = None,
     force: bool = False,
     threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> EncodedSet:
     """Encode a register.
 
@@ -53,7 +53,7 @@ def encode(
     threads
         Worker threads; None: one per core. The result doesn't depend on it.
     progress
-        Called with the number of records done so far.
+        Called with the records done so far and, where it can be told, about how many there are.
 
     Returns
     -------

@@ -70,7 +70,7 @@ def encode_table(
     source: Source,
     *,
     threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[EncodedSet, Summary]:
     """Encode a register into memory.
 
@@ -81,7 +81,7 @@ def encode_table(
     threads
         Worker threads; None: one per core.
     progress
-        Called with the number of records done so far.
+        Called with the records done so far and, where it can be told, about how many there are.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def encode_file(
     *,
     force: bool = False,
     threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
     """Encode a register into an Arrow file, or a clkhash file when its name ends in ``.json``.
 
@@ -136,14 +136,14 @@ def _encode(
     source: Source,
     spool: _Spool,
     threads: int | None,
-    progress: Callable[[int], None] | None,
+    progress: Callable[[int, int | None], None] | None,
 ) -> tuple[_Register, Header]:
     register = _Register(encoder.arrow_schema)
     for batch, encoded in _in_order(encoder, source, threads or os.cpu_count() or 1):
         register.add(batch, encoded)
         spool.add(encoded)
         if progress:
-            progress(register.records)
+            progress(register.records, register.expected)
     register.refuse_repeated_ids(spool)
     return register, encoder.header.model_copy(update={"records": register.records})
 
@@ -220,6 +220,10 @@ class _Register:
     @property
     def records(self) -> int:
         return self._rows.records
+
+    @property
+    def expected(self) -> int | None:
+        return self._rows.expected
 
     def add(self, batch: Batch, encoded: pa.RecordBatch) -> None:
         self._rows.add(batch)

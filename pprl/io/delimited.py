@@ -52,10 +52,11 @@ _ERRORS = {
 
 
 class _Block(NamedTuple):
-    """Whole records: their bytes, and int64 row numbers (n,)."""
+    """Whole records: their bytes, int64 row numbers (n,), and how much of the file is read."""
 
     data: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    share: float
 
 
 class DelimitedSource:
@@ -112,7 +113,7 @@ class DelimitedSource:
             table = self._parse(block, columns, wanted)
             first, last = int(block.rows[0]), int(block.rows[-1])
             gapless = last - first + 1 == len(block.rows)
-            yield Batch(table, first, None if gapless else block.rows)
+            yield Batch(table, first, None if gapless else block.rows, block.share)
 
     def _read_header(self, sample: bytearray, broken_as: str | None, *, final: bool) -> list[str]:
         """Take the first record as the header; move the start of the data behind it."""
@@ -139,6 +140,7 @@ class DelimitedSource:
     def _blocks(self, batch_rows: int) -> Iterator[_Block]:
         with _opened(self.path) as file:
             reader = Utf8Reader(file, self._encoding)
+            size = max(1, self.path.stat().st_size)
             buffer = np.empty(4 * _READ_BYTES, dtype=np.uint8)
             # buffer[begin:position] are whole records, buffer[position:filled] not yet.
             begin = position = filled = 0
@@ -167,7 +169,8 @@ class DelimitedSource:
                 if n_records and (
                     final or n_records == batch_rows or position - begin > _LARGEST_BLOCK
                 ):
-                    yield _Block(buffer[begin:position], rows[:n_records].copy())
+                    share = 1.0 if final else min(1.0, file.tell() / size)
+                    yield _Block(buffer[begin:position], rows[:n_records].copy(), share)
                     total += n_records
                     begin, n_records = position, 0
                     continue

@@ -65,5 +65,6 @@ class MemorySource:
                 texts = [column_as_text(column) for column in batch.columns]
             except pa.ArrowException:
                 raise InputError("table.damaged_at", path=str(self.path), row=row) from None
-            yield Batch(pa.RecordBatch.from_arrays(texts, names=list(columns)), row)
+            read = (row - 1 + batch.num_rows) / chosen.num_rows
+            yield Batch(pa.RecordBatch.from_arrays(texts, names=list(columns)), row, share=read)
             row += batch.num_rows

@@ -65,7 +65,9 @@ class ParquetSource:
                 except (pa.ArrowException, OSError):
                     raise InputError("table.damaged_at", path=str(self.path), row=row) from None
                 if batch.num_rows:
-                    yield Batch(pa.RecordBatch.from_arrays(texts, names=list(columns)), row)
+                    table = pa.RecordBatch.from_arrays(texts, names=list(columns))
+                    read = row - 1 + batch.num_rows
+                    yield Batch(table, row, share=read / file.metadata.num_rows)
                 row += batch.num_rows
 
     def _opened(self) -> pyarrow.parquet.ParquetFile:

@@ -23,10 +23,19 @@ if TYPE_CHECKING:
 
 
 class RowNumbers:
-    """Row numbers of all batches seen; a few bytes a batch where rows simply count on."""
+    """Row numbers of all batches seen; a few bytes a batch where rows simply count on.
+
+    Attributes
+    ----------
+    records
+        Seen so far.
+    expected
+        In the whole table, judged by how much of it has been read; None when that isn't known.
+    """
 
     def __init__(self) -> None:
         self.records = 0
+        self.expected: int | None = None
         self._starts: list[int] = []
         self._first_rows: list[int] = []
         self._rows: list[NDArray[np.int64] | None] = []
@@ -37,6 +46,7 @@ class RowNumbers:
         self._first_rows.append(batch.first_row)
         self._rows.append(batch.rows)
         self.records += batch.table.num_rows
+        self.expected = round(self.records / batch.share) if batch.share else None
 
     def number(self, place: int) -> int:
         """Return the row number of the record at ``place``, from 0 over all batches."""

@@ -71,11 +71,14 @@ class Batch:
         Row number of the first row, as the analyst sees it.
     rows
         int64 (n,): row number of each row; None where they simply count on from ``first_row``.
+    share
+        About how much of the table has been read with this batch, in (0, 1]; 0 when unknown.
     """
 
     table: pa.RecordBatch
     first_row: int
     rows: NDArray[np.int64] | None = None
+    share: float = 0.0
 
     def row_number(self, index: int) -> int:
         """Return the number of row ``index`` (from 0) as the analyst's own program shows it.

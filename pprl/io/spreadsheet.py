@@ -89,7 +89,8 @@ class SpreadsheetSource:
             )
             first = int(numbers[0])
             gapless = int(numbers[-1]) - first + 1 == len(block)
-            yield Batch(table, first, None if gapless else numbers)
+            share = int(numbers[-1]) / max(1, self._layout.end)
+            yield Batch(table, first, None if gapless else numbers, min(1.0, share))
 
     def _data(self) -> Iterator[tuple[int, Sequence[Cell]]]:
         """Yield number and cells of each data row."""

@@ -179,7 +179,5 @@ def _checked(model: type[Model], content: object, path: str) -> Model:
 
 def _digest(parsed: BaseModel, normalisation: str | None = None) -> str:
     """SHA-256 over canonical JSON of the whole content, defaults filled in."""
-    content: dict[str, object] = {"schema": parsed.model_dump(mode="json", by_alias=True)}
-    if normalisation is not None:
-        content["normalisation"] = normalisation
-    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+    content = parsed.model_dump(mode="json", by_alias=True)
+    return hashlib.sha256(rfc8785.dumps([content, normalisation])).hexdigest()
