@@ -66,7 +66,7 @@ def _find_folder() -> str | None:
         folder = parent / name
         try:
             if not folder.is_dir():
-                folder.mkdir(parents=True, mode=0o700)
+                folder.mkdir(parents=True, mode=0o700, exist_ok=True)
                 for old in parent.glob(f"{_PREFIX}*"):
                     if old != folder:
                         shutil.rmtree(old, ignore_errors=True)
