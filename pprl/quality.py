@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pprl.buffers import valid
+from pprl.errors import InputError
 from pprl.io.columns import recognise
 from pprl.io.rows import RowNumbers
 from pprl.normalise.date import DateFlag, DateStatus, DateTally, normalise_date
@@ -154,6 +155,9 @@ def check(
     Memory grows by 16 bytes a record, for finding repeated NIKs and ids.
     """
     roles = dict(recognise(source.columns, mapping or {}).roles)
+    if not roles:
+        # Perhaps there is no header, and what looks like column names is a person.
+        raise InputError("columns.none", path=str(source.path), field="name")
     checker = _Checker(roles, source.columns)
     for batch in source.batches(source.columns):
         problems = checker.add(batch)

@@ -86,6 +86,9 @@ def resolve(
         ids = found.get("id")
     for field in needed:
         if field not in found:
+            if not found.keys() & {*needed, *optional}:
+                # Perhaps there is no header, and what looks like column names is a person.
+                raise InputError("columns.none", path=str(source.path), field=field)
             raise InputError(
                 "columns.missing",
                 path=str(source.path),

@@ -144,6 +144,7 @@ BROKEN = {
     "empty": ("", "is empty"),
     "header only": (PEOPLE.splitlines()[0] + "\n", "no rows"),
     "missing column": (PEOPLE.replace("Tgl Lahir", "Kenari"), "--map birth_date=COLUMN"),
+    "no header": ("Kenari Aminah;Samarinda\nBudi;Sangatta\n", "no column was recognised"),
     "two columns of one name": (PEOPLE.replace("JK", "NIK"), "two columns"),
 }
 
