@@ -5,8 +5,9 @@ run them side by side. Modules that use this one are imported only by the functi
 them: importing numba costs a third of a second that ``pprl --help`` shouldn't pay.
 
 numba's own cache notices a change in the file of a kernel, not in kernels of other files that it
-calls. So compiled code lives in a folder named after the content of all kernel modules: any change
-to one of them, an upgrade included, starts a new folder, and the old ones are removed. The folder
+calls, nor in constants that it takes from elsewhere. So compiled code lives in a folder named after
+the content of all kernel modules and of the modules they import from: any change to one of them, an
+upgrade included, starts a new folder, and the old ones are removed. The folder
 is beside the package or, where that isn't writable, among the user's caches (or where
 ``NUMBA_CACHE_DIR`` says); where none is, nothing is kept and every process compiles for itself.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,6 +32,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _PACKAGE = Path(__file__).parent
+_IMPORTED = re.compile(rb"^\s*from (pprl[\w.]*) import", re.MULTILINE)
 _PREFIX = "openpprl-kernels-"
 
 
@@ -60,9 +63,7 @@ def _own_cache() -> Iterator[bool]:
 
 def _find_folder() -> str | None:
     name = _PREFIX + _digest_of_kernels()
-    asked = vars(numba.config)["CACHE_DIR"]
-    parents = [Path(asked)] if asked else [_PACKAGE / "__pycache__", _user_cache()]
-    for parent in parents:
+    for parent in _places():
         folder = parent / name
         try:
             if not folder.is_dir():
@@ -77,13 +78,30 @@ def _find_folder() -> str | None:
     return None
 
 
+def _places() -> Iterator[Path]:
+    asked = vars(numba.config)["CACHE_DIR"]
+    if asked:
+        yield Path(asked)
+        return
+    yield _PACKAGE / "__pycache__"
+    with contextlib.suppress(RuntimeError):  # this user has no home
+        yield _user_cache()
+
+
 def _digest_of_kernels() -> str:
+    sources = {path: path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))}
+    kernels = [source for source in sources.values() if b"pprl._jit" in source]  # this one too
+    compiled_in = {module for source in kernels for module in _IMPORTED.findall(source)}
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        source = path.read_bytes()
-        if b"pprl._jit" in source or path.name == "_jit.py":
+    for path, source in sources.items():
+        if source in kernels or _module(path) in compiled_in:
             digest.update(hashlib.sha256(source).digest())
     return digest.hexdigest()[:16]
+
+
+def _module(path: Path) -> bytes:
+    parts = path.relative_to(_PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__").encode()
 
 
 def _user_cache() -> Path:

@@ -30,7 +30,7 @@ def string_buffers(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int3
     data : uint8 (bytes,)
         Of the whole underlying buffer.
     offsets : int32 (records + 1,)
-        Into ``data``; a null has no bytes, as an empty string.
+        Into ``data``; a null of a column that a source gave has no bytes, as an empty string.
     """
     _, offsets, data = column.buffers()
     starts = _view(offsets, np.int32)[column.offset : column.offset + len(column) + 1]

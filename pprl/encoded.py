@@ -111,8 +111,11 @@ class Header(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             if first["loc"] == ("version",):
                 raise PeerError("encoded.version", path=path, known=VERSION) from None
-            where = ".".join(str(part) for part in first["loc"])
-            raise PeerError("encoded.broken", path=path, problem=f"header {where}") from None
+            # A name that we don't know is somebody else's text: it isn't repeated.
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            where = next((str(part) for part in first["loc"] if part in known), "")
+            problem = f"header {where}".rstrip()
+            raise PeerError("encoded.broken", path=path, problem=problem) from None
 
 
 @dataclass(frozen=True)

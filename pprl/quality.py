@@ -7,7 +7,7 @@ by row number and column, so that the analyst finds the cells in the file itself
 >>> table = {"nik": ["6408995503909901", "123"], "nama": ["Siti", "-"], "jk": ["P", "x"]}
 >>> report = check(MemorySource(table))
 >>> report.counts["nik"]["len_short"], report.counts["name"]["missing"], report.advice
-(1, 1, ('nik_unusable', 'name_missing', 'sex_unknown'))
+(1, 1, ('no_birth_date', 'nik_unusable', 'name_missing', 'sex_unknown'))
 """
 
 from __future__ import annotations

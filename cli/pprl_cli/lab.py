@@ -185,7 +185,7 @@ def show_evaluation(result: Evaluation) -> None:
             name,
             share(score.precision),
             share(score.recall),
-            score.f1 or 0.0,
+            "-" if score.f1 is None else score.f1,
             score.found,
             score.right,
             score.findable,

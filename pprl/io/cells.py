@@ -41,7 +41,7 @@ def cell_as_text(value: Cell) -> str | None:
 
 
 def column_as_text(column: pa.Array) -> pa.StringArray:
-    """Return a column of any flat type as text, empty texts as null.
+    """Return a column of any flat type as text, empty texts as null; a null has no bytes.
 
     Raises
     ------
@@ -57,6 +57,8 @@ def column_as_text(column: pa.Array) -> pa.StringArray:
         return pc.utf8_upper(text)
     if pa.types.is_timestamp(column.type):
         return pc.replace_substring_regex(text, _MIDNIGHT, "")
+    # Arrow lets a null keep the bytes that stood there; kernels downstream would read them.
+    text = text.fill_null("")
     empty = pc.equal(text, pa.scalar(""))
     return pc.if_else(empty, pa.scalar(None, pa.string()), text)
 

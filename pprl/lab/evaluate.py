@@ -33,6 +33,7 @@ import pyarrow.compute as pc
 from pprl.errors import InputError, LimitError
 from pprl.io.memory import MemorySource
 from pprl.io.source import open_source
+from pprl.matches import Matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -165,14 +166,15 @@ class Evaluation:
         }
 
 
-def evaluate(matches: pa.Table | Path, truth: pa.Table | Path) -> Evaluation:
+def evaluate(matches: Matches | pa.Table | Path | str, truth: pa.Table | Path | str) -> Evaluation:
     """Score a link against the truth.
 
     Parameters
     ----------
     matches
-        Columns ``group`` (whole number), ``party`` (position from 0), ``id``; ``tier`` if known.
-        Other columns are ignored. A file may have no rows.
+        What :func:`pprl.link` gave, or a table or file with the columns ``group`` (whole number),
+        ``party`` (position from 0), ``id``, and ``tier`` if known. Other columns are ignored. A
+        file may have no rows.
     truth
         Columns ``party``, ``id``, ``entity``: one row for every record of every party.
 
@@ -194,7 +196,7 @@ def evaluate(matches: pa.Table | Path, truth: pa.Table | Path) -> Evaluation:
         database.execute("SET autoinstall_known_extensions = false")
         database.execute("SET autoload_known_extensions = false")
         try:
-            return _evaluate(database, matches, truth)
+            return _evaluate(database, _given(matches), _given(truth))
         except duckdb.OutOfMemoryException:
             raise LimitError("evaluate.memory") from None
 
@@ -287,6 +289,12 @@ def _load_matches(database: duckdb.DuckDBPyConnection, matches: pa.Table | Path)
             return False
         raise
     return tiered
+
+
+def _given(table: Matches | pa.Table | Path | str) -> pa.Table | Path:
+    if isinstance(table, Matches):
+        return table.table
+    return Path(table) if isinstance(table, str) else table
 
 
 def _open(table: pa.Table | Path) -> Source:

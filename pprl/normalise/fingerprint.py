@@ -29,4 +29,7 @@ def fingerprint() -> str:
         name: tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
         for name in TABLES
     }
-    return hashlib.sha256(rfc8785.dumps({"version": VERSION, "tables": tables})).hexdigest()
+    # The provinces of these codes decide which NIKs are good.
+    codes = folder.joinpath("kecamatan_codes.csv").read_text(encoding="ascii").split()
+    content = rfc8785.dumps({"version": VERSION, "tables": tables, "kecamatan_codes": codes})
+    return hashlib.sha256(content).hexdigest()

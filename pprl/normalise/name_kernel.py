@@ -32,6 +32,7 @@ from pprl.normalise.name_steps import (
 from pprl.normalise.word_kernel import (
     CLASSES,
     MAX_LETTERS,
+    NONE,
     OFFSET,
     PRIME,
     WORD,
@@ -152,7 +153,7 @@ def normalise_rows(  # noqa: C901, PLR0912, PLR0915 - split, each part takes a d
         if n <= 0:
             status[row] = _LOST if n else _MISSING
             continue
-        holds = 0
+        holds = NONE
         known = True
         for i in range(n):
             start, end = work[STARTS, i], work[STARTS, i + 1]
@@ -200,7 +201,7 @@ def normalise_rows(  # noqa: C901, PLR0912, PLR0915 - split, each part takes a d
             size = 0
             while joined[size]:
                 size += 1
-            insert_entry(tables, joined, 0, size)
+            insert_entry(tables, joined, NONE, size)
             limit = tables.used[0]
         if not known:
             left[row] = LEFT_UNKNOWN

@@ -9,7 +9,7 @@ reading while others are added: a slot that points beyond that number counts as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -33,6 +33,8 @@ _VOWELS = (1 << 0) | (1 << 4) | (1 << 8) | (1 << 14) | (1 << 20)
 _INHERITED = 0xFFFF
 OFFSET = np.int64(-3750763034362895579)
 PRIME = np.int64(1099511628211)
+# For arguments of kernels: a plain 0 is a type of its own, for which they would be compiled again.
+NONE = cast("int", np.int64(0))
 
 
 class Spelling(NamedTuple):
@@ -316,7 +318,7 @@ def add_word(tables: Tables, letters: U8) -> int:
 @compiled
 def add_entry(tables: Tables, letters: U8) -> int:
     """Return the number of the written word ``letters``, a new one if need be."""
-    return insert_entry(tables, letters, 0, letters.size)
+    return insert_entry(tables, letters, NONE, letters.size)
 
 
 @inlined

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = ("indonesia",)
 Model = TypeVar("Model", bound=BaseModel)
+_OUT_OF_BOUNDS = "nested too deeply, or a number of too many digits"
 _HASHES = {"SHA256": hashes.SHA256, "SHA512": hashes.SHA512}
 
 
@@ -108,9 +109,12 @@ class Schema:
     def from_toml(cls, text: str, *, path: str = "the schema") -> Self:
         """Read a native schema from TOML text."""
         try:
-            parsed = _checked(NativeFile, tomllib.loads(text), path)
+            content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError("schema.not_toml", path=path, problem=str(error)) from None
+        except (ValueError, RecursionError):
+            raise ConfigError("schema.not_toml", path=path, problem=_OUT_OF_BOUNDS) from None
+        parsed = _checked(NativeFile, content, path)
         return cls(
             name=parsed.name,
             scheme=parsed.filter.scheme,
@@ -130,6 +134,10 @@ class Schema:
         except json.JSONDecodeError as error:
             raise ConfigError(
                 "schema.not_json", path=path, line=error.lineno, problem=error.msg
+            ) from None
+        except (ValueError, RecursionError):
+            raise ConfigError(
+                "schema.not_json", path=path, line=1, problem=_OUT_OF_BOUNDS
             ) from None
         parsed = _checked(ClkhashFile, content, path)
         return cls(

@@ -34,10 +34,16 @@ from pprl.schema.feature import (
 HKDF_BLOCKS = 255
 BLAKE2B_KEY_BYTES = 64
 DIGEST_BYTES = {"SHA256": 32, "SHA512": 64}
+# clkhash itself sets no bounds; beyond these a schema is a typing error or an attack on memory.
+MAX_BITS = 65_536
+MAX_CHARACTERS = 1_000
+MAX_DECIMALS = 20
+MAX_DISTANCE = 1e15
 
-Positive = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
 SafeInteger = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]  # canonical JSON has no more
+Positive = Annotated[SafeInteger, Field(ge=1)]
+NonNegative = Annotated[SafeInteger, Field(ge=0)]
+BitCount = Annotated[int, Field(ge=1, le=MAX_BITS)]
 
 
 class _Part(BaseModel):
@@ -72,8 +78,8 @@ class Kdf(_Part):
 class ClkConfig(_Part):
     """Filter length and key derivation."""
 
-    l: Positive  # noqa: E741 - the name is clkhash's
-    xor_folds: NonNegative = 0
+    l: BitCount  # noqa: E741 - the name is clkhash's
+    xor_folds: Annotated[int, Field(ge=0, le=MAX_BITS.bit_length() - 1)] = 0
     kdf: Kdf
 
     @model_validator(mode="before")
@@ -165,7 +171,7 @@ class NgramComparison(_Part):
     """Windows of ``n`` characters."""
 
     type: Literal["ngram"]
-    n: Positive
+    n: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)]
     positional: bool = False
 
     def plain(self) -> Comparison:
@@ -187,11 +193,11 @@ class NumericComparison(_Part):
     """The neighbourhood of a number."""
 
     type: Literal["numeric"]
-    threshold_distance: Annotated[float, Field(gt=0, strict=False)] = Field(
+    threshold_distance: Annotated[float, Field(gt=0, le=MAX_DISTANCE, strict=False)] = Field(
         alias="thresholdDistance"
     )
-    resolution: Positive
-    fractional_precision: NonNegative = 0
+    resolution: BitCount
+    fractional_precision: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] = 0
 
     def plain(self) -> Numeric:
         """Return it as the encoder knows it."""
@@ -230,8 +236,8 @@ class DoubleConfig(_Part):
 class StrategyConfig(_Part):
     """How many bits a token or a feature sets."""
 
-    bits_per_token: Positive | None = Field(None, alias="bitsPerToken")
-    bits_per_feature: Positive | None = Field(None, alias="bitsPerFeature")
+    bits_per_token: BitCount | None = Field(None, alias="bitsPerToken")
+    bits_per_feature: BitCount | None = Field(None, alias="bitsPerFeature")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -252,6 +258,11 @@ class MissingValue(_Part):
 
     sentinel: str
     replace_with: str | None = Field(None, alias="replaceWith")
+
+    @property
+    def replacement(self) -> str:
+        """What is encoded for a missing value."""
+        return self.sentinel if self.replace_with is None else self.replace_with
 
 
 class HashingConfig(_Part):
@@ -285,6 +296,12 @@ class FeatureConfig(_Described):
         if not self.ignored and (self.format is None or self.hashing is None):
             message = f"feature {self.identifier!r} has no format or no hashing"
             raise ValueError(message)
+        if isinstance(self.format, StringFormat) and self.hashing and self.hashing.missing_value:
+            try:
+                self.hashing.missing_value.replacement.encode(self.format.encoding)
+            except UnicodeEncodeError:
+                message = f"missingValue has a character that {self.format.encoding} doesn't have"
+                raise ValueError(message) from None
         return self
 
     def plain(self) -> Feature | None:
@@ -294,12 +311,11 @@ class FeatureConfig(_Described):
         written = self.format.plain()
         missing = self.hashing.missing_value
         if missing is not None:
-            replaced = missing.sentinel if missing.replace_with is None else missing.replace_with
             written = Format(
                 **{
                     **vars(written),
                     "missing_sentinel": missing.sentinel,
-                    "missing_replacement": replaced,
+                    "missing_replacement": missing.replacement,
                 }
             )
         return Feature(
@@ -339,6 +355,9 @@ class ClkhashFile(_Part):
             )
             raise ValueError(message)
         length = self.clk_config.l << self.clk_config.xor_folds
+        if length > MAX_BITS:
+            message = f"a filter has at most {MAX_BITS} bits before it is folded, not {length}"
+            raise ValueError(message)
         for feature in self.features:
             if feature.hashing is None or feature.ignored:
                 continue

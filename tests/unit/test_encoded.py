@@ -113,6 +113,14 @@ def test_a_wrong_header_or_column_is_a_peer_error(tmp_path, change):
         EncodedSet.open(path)
 
 
+def test_a_name_in_the_header_that_is_not_ours_is_never_repeated(tmp_path):
+    path = tmp_path / "a.arrow"
+    rewrite(path, with_header(make().table, **{"\x1b[31m6408995503909901": 1}))
+    with pytest.raises(PeerError) as caught:
+        EncodedSet.open(path)
+    assert str(caught.value).endswith("header")
+
+
 def test_reserved_columns_are_accepted(tmp_path):
     path = tmp_path / "a.arrow"
     table = make().table

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pprl import LinkageKey, Schema, encode, link
 from pprl.errors import InputError
 from pprl.lab.evaluate import evaluate, wilson
 from pprl.lab.simulate import simulate
@@ -137,6 +138,14 @@ def test_files_and_tables_give_the_same_scores(tmp_path):
     rows = [line.split(",") for line in lines]
     again = evaluate(table(("group", "party", "id", "x", "tier"), rows), made.truth_path)
     assert again == result
+    assert evaluate(str(matches), str(made.truth_path)) == result
+
+
+def test_what_link_gives_is_scored_as_it_is():
+    key, schema = LinkageKey(bytes(range(32))), Schema.load("indonesia")
+    people = {"nik": ["6408995503909901"], "nama": ["SITI"], "tgl_lahir": ["15-03-1990"]}
+    sets = [encode({"id": [id_], **people, "jk": ["P"]}, schema, key) for id_ in ("0-0", "1-0")]
+    assert evaluate(link(sets, threshold=0.8), truth_of("A", "A")).overall.f1 == 1.0
 
 
 @pytest.mark.parametrize(

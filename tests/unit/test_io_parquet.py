@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from pprl.buffers import string_buffers
 from pprl.errors import InputError
 from pprl.io.cells import cell_as_text, column_as_text
 from pprl.io.parquet import ParquetSource
@@ -51,6 +52,13 @@ def test_each_type_becomes_text(tmp_path, name):
     (batch,) = ParquetSource(path).batches([name])
     assert batch.table.schema.field(name).type == pa.string()
     assert batch.table.column(name).to_pylist() == expected
+
+
+def test_a_null_that_kept_its_bytes_loses_them():
+    _, offsets, data = pa.array(["640801", "640802"]).buffers()
+    column = pa.StringArray.from_buffers(2, offsets, data, pa.py_buffer(bytes([0b10])))
+    assert column.to_pylist() == [None, "640802"]
+    assert string_buffers(column_as_text(column))[1].tolist() == [0, 0, 6]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,15 @@ def test_a_changed_kernel_starts_a_new_folder_and_removes_the_old_one(copy):
     assert Path(second).is_dir()
 
 
+def test_a_changed_constant_that_a_kernel_imports_starts_a_new_folder(copy):
+    (copy / "pprl/sizes.py").write_text("LANES = 64\n")
+    kernel = copy / "pprl/kernel.py"
+    kernel.write_text("from pprl._jit import compiled\nfrom pprl.sizes import LANES\n")
+    first = folder(copy)
+    (copy / "pprl/sizes.py").write_text("LANES = 32\n")
+    assert folder(copy) != first
+
+
 def test_the_folder_is_where_numba_is_told_to_keep_its_code(copy):
     assert Path(folder(copy, NUMBA_CACHE_DIR=str(copy / "here"))).parent == copy / "here"
 

@@ -110,6 +110,27 @@ def test_missing_and_unreadable_schemas(tmp_path):
         (lambda s: s["features"][0]["format"].update(pattern="["), "regular expression"),
         (lambda s: s["features"].append(s["features"][0]), "same identifier"),
         (lambda s: s["features"][0].update(ignored=True), "nothing to encode"),
+        (lambda s: s["clkConfig"].update(l=2**60), "clkConfig.l: input should be less than"),
+        (lambda s: s["clkConfig"].update(xor_folds=7), "at most 65536 bits before it is folded"),
+        (lambda s: s["features"][0]["hashing"]["strategy"].update(bitsPerToken=2**40), "less than"),
+        (lambda s: s["features"][0]["hashing"]["comparison"].update(n=2**40), "less than"),
+        (lambda s: s["features"][0]["format"].update(maxLength=2**60), "less than"),
+        (
+            lambda s: s["features"][0]["hashing"].update(
+                comparison={"type": "numeric", "thresholdDistance": 1e999, "resolution": 1}
+            ),
+            "less than",
+        ),
+        (
+            lambda s: s["features"][0].update(
+                format={"type": "string", "encoding": "ascii"},
+                hashing={
+                    **s["features"][0]["hashing"],
+                    "missingValue": {"sentinel": "", "replaceWith": "é"},
+                },
+            ),
+            "ascii doesn't have",
+        ),
     ],
 )
 def test_a_mistake_in_a_clkhash_schema_is_named(change, says):
@@ -137,3 +158,11 @@ def test_a_mistake_in_a_clkhash_schema_is_named(change, says):
 def test_json_that_is_none_is_named_with_its_line():
     with pytest.raises(ConfigError, match=r"not valid JSON \(line 2\)"):
         Schema.from_clkhash('{\n"version": }')
+
+
+@pytest.mark.parametrize("read", [Schema.from_toml, Schema.from_clkhash])
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5_000])
+def test_a_schema_that_no_parser_can_hold_is_refused(read, value):
+    text = f"a = {value}" if read == Schema.from_toml else f'{{"version": {value}}}'
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        read(text)
