@@ -183,12 +183,17 @@ class EncodedSet:
         Raises
         ------
         InputError
-            No such file.
+            No such file, or one that may not be read.
         PeerError
             Not an EncodedSet, broken, or of a newer version.
         """
-        if not path.is_file():
-            raise InputError("encoded.missing", path=str(path))
+        try:
+            if not path.is_file():
+                raise InputError("encoded.missing", path=str(path))
+            with path.open("rb"):
+                pass  # whether it may be read at all isn't its sender's fault
+        except OSError:
+            raise InputError("table.unreadable", path=str(path)) from None
         if path.suffix.lower() == ".json":
             from pprl.io.clkfile import read_clks  # noqa: PLC0415 - it builds on this module
 
@@ -219,8 +224,17 @@ def write_batches(
 
 def _map(path: Path) -> tuple[Header, pa.Table]:
     name = str(path)
+    size = path.stat().st_size
+    batches, used = [], 0
     try:
-        table = pa.ipc.open_file(pa.memory_map(name)).read_all()
+        reader = pa.ipc.open_file(pa.memory_map(name))
+        for place in range(reader.num_record_batches):
+            batch = reader.get_batch(place)
+            used += batch.nbytes
+            if used > size:  # a small file that unpacks into a large one
+                raise PeerError("encoded.broken", path=name, problem="it is compressed")
+            batches.append(batch)
+        table = pa.Table.from_batches(batches, reader.schema)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):
         raise PeerError("encoded.broken", path=name, problem="not a whole Arrow file") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="CSV, Parquet or spreadsheet.")],
+    data: Annotated[Path, typer.Argument(readable=False, help="CSV, Parquet or spreadsheet.")],
     map_: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="Say which column a field is."),
     ] = None,
     rows: Annotated[
-        Path | None, typer.Option(help="List row, column and reason of every problem here (CSV).")
+        Path | None,
+        typer.Option(
+            readable=False, help="List row, column and reason of every problem here (CSV)."
+        ),
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
@@ -65,12 +69,10 @@ def _list_into(
     file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
     writer = csv.writer(file)
     writer.writerow(["row", "column", "reason", "explanation"])
+    explain = cache(lambda reason: ui.sentence(f"reason.{reason}"))  # one for millions of rows
 
     def report(problems: list[Problem]) -> None:
-        writer.writerows(
-            (one.row, one.column, one.reason, ui.sentence(f"reason.{one.reason}"))
-            for one in problems
-        )
+        writer.writerows((one.row, one.column, one.reason, explain(one.reason)) for one in problems)
 
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,9 @@ def demo(
         int, typer.Option(min=10, help="KRS families; the DTSEN has five times as many.")
     ] = 12_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same data.")] = 7,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is made.")] = Path(
-        "pprl-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(readable=False, help="Folder for everything that is made.")
+    ] = Path("pprl-demo"),
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -37,7 +38,8 @@ def demo(
     from pprl.link import link  # noqa: PLC0415
     from pprl.schema import Schema  # noqa: PLC0415
 
-    out.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # publish says what is wrong with a folder
+        out.mkdir(parents=True, exist_ok=True)
     sizes = [families, DTSEN_PER_KRS * families]
     ui.say("demo.simulate", krs=sizes[0], dtsen=sizes[1])
     made = simulate(sizes, overlap=0.6, damage="dirty", seed=seed, out=out, force=force)

@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 @lab.command()
 def key(
-    out: Annotated[Path, typer.Option(help="File for the key; must not exist.")],
+    out: Annotated[Path, typer.Option(readable=False, help="File for the key; must not exist.")],
 ) -> None:
     """Make a linkage key: 32 random bytes that only you can read."""
     from pprl.keys import LinkageKey  # noqa: PLC0415 - commands import what they use
@@ -40,7 +40,9 @@ def key(
 
 @lab.command()
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder for a.csv, b.csv, ... and truth.csv.")],
+    out: Annotated[
+        Path, typer.Option(readable=False, help="Folder for a.csv, b.csv, ... and truth.csv.")
+    ],
     persons_a: Annotated[int, typer.Option(min=1, help="Records of the first party.")] = 12_000,
     persons_b: Annotated[int, typer.Option(min=1, help="Records of every other party.")] = 60_000,
     parties: Annotated[int, typer.Option(min=2, max=8, help="How many registers.")] = 2,
@@ -74,9 +76,13 @@ def simulate(
 
 @lab.command()
 def encode(
-    data: Annotated[Path, typer.Argument(help="CSV, Parquet or spreadsheet.")],
-    secret_file: Annotated[Path, typer.Option(help="The linkage key (pprl lab key).")],
-    out: Annotated[Path, typer.Option(help="FILE.arrow, or FILE.json for clkhash's format.")],
+    data: Annotated[Path, typer.Argument(readable=False, help="CSV, Parquet or spreadsheet.")],
+    secret_file: Annotated[
+        Path, typer.Option(readable=False, help="The linkage key (pprl lab key).")
+    ],
+    out: Annotated[
+        Path, typer.Option(readable=False, help="FILE.arrow, or FILE.json for clkhash's format.")
+    ],
     schema: Annotated[
         str, typer.Option(help="A built-in schema, or a .toml or clkhash .json file.")
     ] = "indonesia",
@@ -97,11 +103,18 @@ def encode(
     from pprl.encode.columns import resolve  # noqa: PLC0415
     from pprl.encode.encoder import Encoder  # noqa: PLC0415
     from pprl.encode.pipeline import encode_file  # noqa: PLC0415
+    from pprl.errors import ConfigError  # noqa: PLC0415
+    from pprl.io.atomic import refuse_inputs  # noqa: PLC0415
     from pprl.io.columns import parse_map  # noqa: PLC0415
     from pprl.io.source import open_source  # noqa: PLC0415
     from pprl.keys import LinkageKey  # noqa: PLC0415
     from pprl.schema import Schema  # noqa: PLC0415
 
+    if out.suffix.lower() not in {".arrow", ".json"}:
+        raise ConfigError(
+            "cli.choice", option="--out", value=str(out), choices="FILE.arrow, FILE.json"
+        )
+    refuse_inputs(out, [data, secret_file, Path(schema)])
     linkage_key = LinkageKey.from_file(secret_file)
     loaded = Schema.load(schema)
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
@@ -128,8 +141,12 @@ def encode(
 
 @lab.command()
 def link(
-    files: Annotated[list[Path], typer.Argument(help="Encoded files, one per party.")],
-    out: Annotated[Path, typer.Option(help="matches.csv: group,party,id,similarity,tier.")],
+    files: Annotated[
+        list[Path], typer.Argument(readable=False, help="Encoded files, one per party.")
+    ],
+    out: Annotated[
+        Path, typer.Option(readable=False, help="matches.csv: group,party,id,similarity,tier.")
+    ],
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Least similarity of two filters.")
     ] = 0.8,
@@ -160,8 +177,8 @@ def link(
 
 @lab.command()
 def evaluate(
-    matches: Annotated[Path, typer.Argument(help="matches.csv of pprl lab link.")],
-    truth: Annotated[Path, typer.Option(help="truth.csv: party,id,entity.")],
+    matches: Annotated[Path, typer.Argument(readable=False, help="matches.csv of pprl lab link.")],
+    truth: Annotated[Path, typer.Option(readable=False, help="truth.csv: party,id,entity.")],
     as_json: AsJson = False,
 ) -> None:
     """Compare matches with the truth: precision, recall, F1."""

@@ -1,13 +1,19 @@
 """The ``pprl`` command: parses the line, runs the command, turns errors into exit codes.
 
 Exit codes: 0 done, 1 a bug, 2 usage, 3 bad local input, 4 a peer's bytes are broken, 5 a limit
-exceeded, 6 a missing back end, 7 waiting for another party, 130 interrupted.
+exceeded, 6 a missing back end, 7 waiting for another party, 130 interrupted, 141 nobody reads the
+output any more.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
-from typing import Annotated
+import threading
+import warnings
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +21,9 @@ from pprl_cli import ui
 from pprl_cli.agency import check
 from pprl_cli.demo import demo
 from pprl_cli.lab import lab
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="pprl",
@@ -29,6 +38,8 @@ app.command()(demo)
 app.add_typer(lab, name="lab")
 
 _LANGUAGE_OPTION = "--lang"
+_NO_READER = 141
+_STOPS = ("SIGTERM", "SIGHUP")  # a shutdown, a closed terminal; Windows has no SIGHUP
 
 
 def _show_version(wanted: bool) -> None:
@@ -57,29 +68,64 @@ def pprl(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    _prepare()
     line, asked = _without_language(sys.argv[1:] if arguments is None else arguments)
-    ui.choose_language(asked)
-    sys.exit(_run(line))
+    sys.exit(_run(line, asked))
 
 
-def _run(line: list[str]) -> int:
+def _prepare() -> None:
+    """Set up the process: what it prints, and how it stops."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # The name of a column or file needn't fit the terminal's encoding.
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's warning may show a value
+    if threading.current_thread() is threading.main_thread():
+        for name in _STOPS:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _stop)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """Stop as Ctrl-C does, so that nothing half-written stays."""
+    raise KeyboardInterrupt
+
+
+def _run(line: list[str], asked: str | None) -> int:
     from pprl.errors import PprlError  # noqa: PLC0415 - keeps --help quick
 
     try:
-        return int(app(line, standalone_mode=False) or 0)
+        ui.choose_language(asked)
+        code = int(app(line, standalone_mode=False) or 0)
+        sys.stdout.flush()
     except PprlError as error:
         return ui.complain(error)
     except (KeyboardInterrupt, typer.Abort):
         ui.say("cli.interrupted")
         return ui.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last resort: report without showing data
-        if isinstance(error, typer.Exit):
-            return int(error.exit_code)
-        show = getattr(error, "show", None)
-        if show is None:
-            return ui.confess(error)
-        show()  # a usage error of the parser; it names options, not data
-        return int(getattr(error, "exit_code", 2))
+    except BaseException as error:  # noqa: BLE001 - the last resort: report without showing data; a panic of compiled code is no Exception
+        return _last_resort(error)
+    return code
+
+
+def _last_resort(error: BaseException) -> int:
+    from pprl.errors import LimitError  # noqa: PLC0415 - keeps --help quick
+
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
+        # What is still buffered can't be written either: let it go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            return _NO_READER
+        return ui.complain(LimitError("cli.output_full"))
+    show = getattr(error, "show", None)
+    if show is None:
+        return ui.confess(error)
+    show()  # a usage error of the parser; it names options, not data
+    return int(getattr(error, "exit_code", 2))
 
 
 def _without_language(line: list[str]) -> tuple[list[str], str | None]:
@@ -91,7 +137,7 @@ def _without_language(line: list[str]) -> tuple[list[str], str | None]:
         if word == "--":
             rest.extend([word, *words])
         elif word == _LANGUAGE_OPTION:
-            asked = next(words, None)
+            asked = next(words, "")
         elif word.startswith(f"{_LANGUAGE_OPTION}="):
             asked = word.partition("=")[2]
         else:

@@ -1,7 +1,7 @@
 """How commands speak: sentences from the catalogue on stderr, results on stdout.
 
 Progress and messages never mix with data, so every command can be piped. Nothing here prints a
-cell of anybody's file.
+cell of anybody's file, and no name of a column or file can steer the terminal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import locale
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pprl import catalogue
 from pprl.errors import ConfigError
@@ -23,14 +23,28 @@ if TYPE_CHECKING:
 
 INTERNAL_ERROR = 1
 INTERRUPTED = 130
+# Windows has no such variables; its locale says "Indonesian_Indonesia".
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 _language: list[catalogue.Language] = []  # set once by main, before any command runs
 
 
 def choose_language(asked: str | None) -> None:
-    """Speak the language asked for, else the locale's, else English."""
-    name = asked or locale.getlocale()[0] or os.environ.get("LANG", "")
-    found = next((one for one in catalogue.LANGUAGES if name.lower().startswith(one)), "en")
-    _language[:] = [cast("catalogue.Language", found)]
+    """Speak the language asked for, else the locale's, else English.
+
+    Raises
+    ------
+    ConfigError
+        Nothing is said in the language asked for.
+    """
+    _language[:] = ["id" if _locale().lower().startswith(("id", "indonesia")) else "en"]
+    if asked is not None:
+        _language[:] = [one_of("--lang", asked, catalogue.LANGUAGES)]
+
+
+def _locale() -> str:
+    # Asked from the environment: Python takes a locale that isn't installed for English.
+    named = (os.environ.get(variable) for variable in _LOCALE_VARIABLES)
+    return next(filter(None, named), None) or locale.getlocale()[0] or ""
 
 
 def language() -> catalogue.Language:
@@ -40,7 +54,7 @@ def language() -> catalogue.Language:
 
 def sentence(code: str, **values: str | int) -> str:
     """Return a sentence of the catalogue in the language in use."""
-    return catalogue.text(code, values, language())
+    return catalogue.text(code, _plain(values), language())
 
 
 def say(code: str, **values: str | int) -> None:
@@ -60,8 +74,9 @@ def out_json(content: Mapping[str, object]) -> None:
 
 def complain(error: PprlError) -> int:
     """Say what went wrong and what to do about it, on stderr; return the exit code."""
-    text = catalogue.text(error.code, error.values, language())
-    hint = catalogue.hint(error.code, error.values, language())
+    values = _plain(error.values)
+    text = catalogue.text(error.code, values, language())
+    hint = catalogue.hint(error.code, values, language())
     print(f"pprl: {text}", file=sys.stderr)
     if hint:
         print(f"  {hint}", file=sys.stderr)
@@ -81,6 +96,7 @@ def confess(error: BaseException) -> int:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -> None:
     """Print an aligned table on stdout; numbers to the right."""
+    headers = [_visible(header) for header in headers]
     written = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(headers, *written, strict=True)]
     numeric = [
@@ -96,8 +112,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -
 
 def _cell(value: str | float) -> str:
     if isinstance(value, str):
-        return value
+        return _visible(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _plain(values: Mapping[str, str | int]) -> dict[str, str | int]:
+    return {
+        name: _visible(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+def _visible(text: str) -> str:
+    """Replace what a terminal would obey instead of show: escapes, line breaks, changes of side."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 Choice = TypeVar("Choice", bound=str)

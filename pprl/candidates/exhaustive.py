@@ -14,7 +14,6 @@ Pairs(left=array([0], dtype=int32), right=array([1], dtype=int32), \
 similarity=array([857142], dtype=int32))
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from pprl.compare.measure import Counts, dice_millionths, least_common_dice
 from pprl.compare.packing import SortedFilters, Strip, Words, sort_filters
 from pprl.compare.pairs import Pairs
 from pprl.errors import LimitError
-from pprl.limits import MAX_PAIRS
+from pprl.limits import MAX_PAIRS, available_threads
 
 MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
 
@@ -120,13 +119,6 @@ def similar_pairs(
         pool.shutdown(cancel_futures=True)
     pairs = Pairs.concat(parts)
     return (Pairs(pairs.right, pairs.left, pairs.similarity) if swapped else pairs).sorted()
-
-
-def available_threads() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Job:

@@ -83,6 +83,8 @@ def equal_tokens(
             columns = database.execute(_JOIN).fetchnumpy()
         except duckdb.OutOfMemoryException:
             raise LimitError("link.token_memory") from None
+        except duckdb.InterruptException:  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from None
     return (
         np.ascontiguousarray(columns["l"], dtype=np.int32),
         np.ascontiguousarray(columns["r"], dtype=np.int32),

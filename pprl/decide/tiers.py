@@ -139,6 +139,10 @@ def accept_by_filter(
     return found, len(left_rows) * len(right_rows)
 
 
+def _stood_in_by(kind: str) -> set[str]:
+    return {part for part, whole in STANDS_IN.items() if whole == kind}
+
+
 def _has(side: Side, kind: str) -> Flags:
     if kind not in side.records.token_kinds:
         return np.zeros(len(side.records), dtype=np.bool_)
@@ -152,7 +156,8 @@ def _chosen(filters: Words, rows: np.ndarray) -> Words:
 def _other_token_equal(kind: str, left: Side, right: Side, pairs: Pairs) -> Flags:
     equal = np.zeros(len(pairs), dtype=np.bool_)
     for other in shared_kinds(left, right):
-        if other != kind:
+        # The first 15 digits of a NIK say nothing that the NIK hasn't said.
+        if other != kind and other not in {STANDS_IN.get(kind)} | _stood_in_by(kind):
             ours = left.records.token_column(other).take(pairs.left)
             theirs = right.records.token_column(other).take(pairs.right)
             same = pc.equal(ours, theirs)  # null where either record has no such token

@@ -87,7 +87,7 @@ class Encoder:
         """
         table = batch.table
         columns = {name: table.column(column) for name, column in self._columns.items()}
-        fields = Fields(columns, table.num_rows, self._names)
+        fields = Fields(columns, table.num_rows, self._names, self._schema.dates_until)
         filters = np.zeros((table.num_rows, filter_width(self._n_bits)), dtype=np.uint8)
         for feature, step in self._steps:
             try:

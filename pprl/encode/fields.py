@@ -22,6 +22,7 @@ from pprl.normalise.region import normalise_region
 from pprl.normalise.sex import normalise_sex
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
@@ -47,14 +48,21 @@ class Fields:
         Length of every column.
     names
         The name normaliser, shared by all chunks.
+    dates_until
+        The last day that a date can mean, from the schema.
     """
 
     def __init__(
-        self, columns: Mapping[str, pa.Array], n_records: int, names: NameNormaliser
+        self,
+        columns: Mapping[str, pa.Array],
+        n_records: int,
+        names: NameNormaliser,
+        dates_until: dt.date | None,
     ) -> None:
         self._columns = columns
         self._n_records = n_records
         self._names = names
+        self._dates_until = dates_until
         self._name_columns: dict[str, NameColumn] = {}
         self._date_columns: dict[str, DateColumn] = {}
 
@@ -78,7 +86,7 @@ class Fields:
     def dates(self, column: str) -> DateColumn:
         """Return a date column."""
         if column not in self._date_columns:
-            self._date_columns[column] = normalise_date(self.raw(column), today=None)
+            self._date_columns[column] = normalise_date(self.raw(column), today=self._dates_until)
         return self._date_columns[column]
 
     def date_text(self, column: str) -> pa.Array:

@@ -8,7 +8,6 @@ whether ids repeat, and the result is written. Nothing but encodings ever touche
 
 from __future__ import annotations
 
-import os
 import secrets
 import tempfile
 from collections import deque
@@ -28,6 +27,7 @@ from pprl.errors import InputError
 from pprl.io.atomic import publish
 from pprl.io.clkfile import write_clk_batches
 from pprl.io.rows import RowNumbers
+from pprl.limits import available_threads
 from pprl.repeats import hash_strings, repeated
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _encode(
     progress: Callable[[int, int | None], None] | None,
 ) -> tuple[_Register, Header]:
     register = _Register(encoder.arrow_schema)
-    for batch, encoded in _in_order(encoder, source, threads or os.cpu_count() or 1):
+    for batch, encoded in _in_order(encoder, source, threads or available_threads()):
         register.add(batch, encoded)
         spool.add(encoded)
         if progress:

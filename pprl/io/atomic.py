@@ -52,7 +52,10 @@ def publish(path: Path, *, force: bool = False, inputs: Sequence[Path] = ()) -> 
         The disk is full.
     """
     target = path.resolve()
-    _refuse(path, target, force=force, inputs=inputs)
+    try:
+        _refuse(path, target, force=force, inputs=inputs)
+    except PermissionError:  # a folder on the way can't be looked into
+        raise ConfigError("output.unwritable", path=str(path)) from None
     temporary = _create(path, target)
     try:
         yield temporary
@@ -68,6 +71,21 @@ def publish(path: Path, *, force: bool = False, inputs: Sequence[Path] = ()) -> 
             raise LimitError("output.disk_full", path=str(path)) from None
         raise
     _flush_folder(target.parent)
+
+
+def refuse_inputs(path: Path, inputs: Sequence[Path]) -> None:
+    """Refuse a result that would replace one of the files it is made from.
+
+    For files that ``publish`` isn't told of, such as a key or a schema.
+
+    Raises
+    ------
+    ConfigError
+        ``path`` is one of ``inputs``.
+    """
+    with contextlib.suppress(PermissionError):  # the writing will say so
+        if any(given.exists() and path.exists() and given.samefile(path) for given in inputs):
+            raise ConfigError("output.is_input", path=str(path))
 
 
 def _refuse(path: Path, target: Path, *, force: bool, inputs: Sequence[Path]) -> None:

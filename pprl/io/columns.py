@@ -156,6 +156,9 @@ def _mapped(column: str, columns: Sequence[str]) -> str:
         return column
     same = [name for name in columns if _key(name) == _key(column)]
     if len(same) != 1:
+        if not any(map(_claim, columns)):
+            # Perhaps there is no header, and what looks like column names is a person.
+            raise InputError("columns.unknown_headers", column=column)
         raise InputError(
             "columns.unknown_column", column=column, known=_nearest(column, list(columns))
         )

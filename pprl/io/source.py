@@ -188,9 +188,12 @@ def find_columns(path: Path, columns: Sequence[str], requested: Sequence[str]) -
 
 
 def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise InputError("table.is_folder", path=str(path))
     try:
+        if path.is_dir():
+            raise InputError("table.is_folder", path=str(path))
+        if path.exists() and not path.is_file():
+            # A pipe can be read only once, and waits for ever when nobody writes.
+            raise InputError("table.not_a_file", path=str(path))
         with path.open("rb") as file:
             start = file.read(8)
     except FileNotFoundError:

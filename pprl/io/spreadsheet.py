@@ -147,7 +147,8 @@ def _pick_sheet(path: Path, name: str | None) -> tuple[CalamineSheet, str]:
         raise InputError("table.password", path=str(path)) from None
     except BaseException as error:
         # calamine panics on some damaged .xls files; a panic is a BaseException without a name.
-        if isinstance(error, CalamineError) or type(error).__name__ == "PanicException":
+        panic = type(error).__name__ == "PanicException"
+        if isinstance(error, CalamineError | OSError) or panic:
             raise InputError("table.damaged", path=str(path)) from None
         raise
     if not filled and name is not None:

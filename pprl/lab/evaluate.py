@@ -199,6 +199,8 @@ def evaluate(matches: Matches | pa.Table | Path | str, truth: pa.Table | Path | 
             return _evaluate(database, _given(matches), _given(truth))
         except duckdb.OutOfMemoryException:
             raise LimitError("evaluate.memory") from None
+        except duckdb.InterruptException:  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from None
 
 
 def wilson(hits: int, tries: int) -> Estimate:

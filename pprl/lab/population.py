@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SYNTHETIC_DISTRICT = 99
 WOMEN = 40  # added to the day of birth in a woman's NIK
 MAX_SERIAL = 9_999
+_CERTAINLY_TOO_MANY = 1 << 48
 _BLOCK = 32  # ranks whose birthdays share a slice of the calendar
 
 _SLOT_DAY, _SLOT_SEX, _SLOT_MOVED, _SLOT_REGION, _SLOT_DISTRICT, SLOT_NEXT = numbers(0, 6)
@@ -151,6 +152,8 @@ def population_tables(size: int) -> PopulationTables:
     LimitError
         So many persons of one region share a birth date that four-digit serials don't suffice.
     """
+    if size > _CERTAINLY_TOO_MANY:  # such a number would overflow below
+        raise LimitError("simulate.too_many", persons=size)
     facts = tomllib.loads(TABLES.joinpath("population.toml").read_text(encoding="utf-8"))
     lines = TABLES.joinpath("regencies.csv").read_text(encoding="utf-8").splitlines()
     rows = list(csv.DictReader(lines))

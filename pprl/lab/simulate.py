@@ -19,7 +19,6 @@ the number of persons.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -38,6 +37,7 @@ from pprl.lab.damage import Damage, kinds_text, rates_of, share_of_duplicates
 from pprl.lab.names import NameTables, name_tables
 from pprl.lab.population import PopulationTables, population_tables
 from pprl.lab.rows import csv_rows
+from pprl.limits import available_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -168,7 +168,7 @@ def simulate(
             _write_header(file, OTHER_COLUMNS if party else FIRST_COLUMNS, _delimiter(party))
         _write_header(truth, TRUTH_COLUMNS, ",")
         _write_header(kinds, DAMAGE_COLUMNS, ",")
-        for chunk in _chunks(job, threads or os.cpu_count() or 1):
+        for chunk in _chunks(job, threads or available_threads()):
             files[chunk.party].write(chunk.register)
             truth.write(chunk.truth)
             kinds.write(chunk.damage)

@@ -26,6 +26,8 @@ from pprl.schema.native import NativeFile
 from pprl.schema.problems import refusal
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from pprl.keys import LinkageKey
     from pprl.schema.feature import Feature, TokenKind
 
@@ -58,6 +60,8 @@ class Schema:
         rules: two files with the same digest are comparable.
     text
         The file as it was written.
+    dates_until
+        The last day that a date can mean; None for a clkhash schema, which reads no dates itself.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Schema:
     tokens: tuple[TokenKind, ...]
     digest: str
     text: str = field(repr=False)
+    dates_until: dt.date | None = None
     _clkhash: ClkhashFile | None = field(default=None, repr=False)
 
     @property
@@ -124,6 +129,7 @@ class Schema:
             tokens=tuple(part.plain() for part in parsed.tokens),
             digest=_digest(parsed, fingerprint()),
             text=text,
+            dates_until=parsed.dates_until,
         )
 
     @classmethod

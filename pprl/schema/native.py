@@ -25,6 +25,7 @@ Example::
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -133,10 +134,16 @@ class TokenPart(_Part):
 
 
 class NativeFile(_Part):
-    """A schema file of this project, version 1."""
+    """A schema file of this project, version 1.
+
+    ``dates_until`` is the last day that a date can mean: later ones are implausible, and two-digit
+    years lie before it. It is part of the schema and not the computer's date, so that the same
+    file gives the same encodings on any day.
+    """
 
     format: Literal["openpprl/1"] = Field(alias="schema")
     name: Name
+    dates_until: dt.date = dt.date(2029, 12, 31)
     filter: FilterPart = FilterPart()
     fields: Annotated[list[FieldPart], Field(min_length=1, max_length=64)]
     tokens: Annotated[list[TokenPart], Field(max_length=16)] = []

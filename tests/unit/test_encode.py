@@ -161,6 +161,19 @@ def test_the_output_is_refused_before_any_work_when_it_exists(tmp_path):
     assert (tmp_path / "out.arrow").read_text() == "mine"
 
 
+def test_what_a_date_means_is_in_the_schema_and_not_in_the_computers_clock():
+    def year(schema, text):
+        encoded = encode(people({"tgl_lahir": text}, {"tgl_lahir": ""}), schema, KEY)
+        words = encoded.filter_words()
+        return words[0].tobytes() if not np.array_equal(words[0], words[1]) else None
+
+    early = Schema.from_toml(SCHEMA.text.replace("2029-12-31", "1999-12-31"))
+    assert year(SCHEMA, "17-08-25") == year(SCHEMA, "17-08-2025")
+    assert year(early, "17-08-25") == year(early, "17-08-1925")
+    assert year(early, "17-08-2025") is None
+    assert early.digest != SCHEMA.digest
+
+
 def test_an_empty_record_has_an_empty_filter():
     encoded = encode(
         people({"nama": None, "tgl_lahir": None, "jk": None, "nik": None}), SCHEMA, KEY

@@ -17,8 +17,8 @@ def make(n_records=3, bits=100, **header):
     width = made.filter_bytes
     columns = [
         [f"id{i}" for i in range(n_records)],
-        [bytes([i + 1] * width) if i != 1 else None for i in range(n_records)],
-        [bytes([i] * 16) if i else None for i in range(n_records)],
+        [bytes([i % 255 + 1] * width) if i != 1 else None for i in range(n_records)],
+        [bytes([i % 256] * 16) if i else None for i in range(n_records)],
     ]
     return EncodedSet(made, pa.table(columns, schema=table_schema(made, ["nik"])))
 
@@ -119,6 +119,19 @@ def test_a_name_in_the_header_that_is_not_ours_is_never_repeated(tmp_path):
     with pytest.raises(PeerError) as caught:
         EncodedSet.open(path)
     assert str(caught.value).endswith("header")
+
+
+def test_a_compressed_file_is_refused_before_it_fills_the_memory(tmp_path):
+    path = tmp_path / "a.arrow"
+    one = make(20_000)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, one.table.schema, options=options) as writer,
+    ):
+        writer.write_table(one.table, max_chunksize=1000)
+    with pytest.raises(PeerError, match="compressed"):
+        EncodedSet.open(path)
 
 
 def test_reserved_columns_are_accepted(tmp_path):

@@ -101,11 +101,19 @@ def test_nik15_links_what_nik_left_open():
 
 @pytest.mark.parametrize("missing", [None, 0])
 def test_without_a_filter_two_kinds_of_token_must_be_equal(missing):
-    left = encoded([person("a", missing, "1", "11"), person("b", missing, "2", "22")])
-    right = encoded([person("x", PERSON[0], "1", "11"), person("y", PERSON[1], "2", "33")])
+    kinds = ("nik", "name_and_birth")
+    left = encoded([person("a", missing, "1", "11"), person("b", missing, "2", "22")], kinds=kinds)
+    right = encoded(
+        [person("x", PERSON[0], "1", "11"), person("y", PERSON[1], "2", "33")], kinds=kinds
+    )
     matches = link([left, right], threshold=0)
     assert rows(matches) == [(0, 0, "a", None, "nik"), (0, 1, "x", None, "nik")]
     assert matches.info.token_pairs_refused == 1
+
+
+def test_the_first_digits_of_the_nik_are_no_second_kind():
+    left, right = (encoded([person(name, None, "1", "11")]) for name in "ax")
+    assert link([left, right], threshold=0).table.num_rows == 0
 
 
 def test_a_missing_second_token_is_not_an_equal_one():
@@ -142,8 +150,9 @@ def test_groups_are_numbered_by_their_first_record():
 
 
 def test_the_csv_has_six_decimals_and_quotes_what_needs_it(tmp_path):
-    left = encoded([person("a,1", PERSON[0]), person('b"2', None, "1", "1")])
-    right = encoded([person("x", damaged(PERSON[0], 1)), person("y", None, "1", "1")])
+    kinds = ("nik", "name_and_birth")
+    left = encoded([person("a,1", PERSON[0]), person('b"2', None, "1", "1")], kinds=kinds)
+    right = encoded([person("x", damaged(PERSON[0], 1)), person("y", None, "1", "1")], kinds=kinds)
     target = tmp_path / "matches.csv"
     link([left, right], threshold=0.9).to_csv(target)
     assert target.read_bytes() == (
