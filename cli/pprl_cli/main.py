@@ -115,6 +115,8 @@ def _last_resort(error: BaseException) -> int:
 
     if isinstance(error, typer.Exit):
         return int(error.exit_code)
+    if isinstance(error, SystemExit):
+        return _NO_READER  # the parser met a closed pipe; nothing else here exits by itself
     if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
         # What is still buffered can't be written either: let it go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

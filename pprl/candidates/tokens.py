@@ -13,13 +13,12 @@ not that they are the same person: :mod:`pprl.decide.tiers` asks the filters as 
 
 from __future__ import annotations
 
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pprl.database import scratch_database
 from pprl.errors import LimitError
 from pprl.limits import MAX_PAIRS
 
@@ -68,23 +67,15 @@ def equal_tokens(
     LimitError
         More than ``max_pairs`` pairs share a token, or memory ran out.
     """
-    with TemporaryDirectory(prefix="pprl-") as folder, duckdb.connect(":memory:") as database:
-        database.execute("SET temp_directory = ?", [folder])
-        database.execute("SET autoinstall_known_extensions = false")
-        database.execute("SET autoload_known_extensions = false")
+    with scratch_database(out_of_memory="link.token_memory") as database:
         if threads is not None:
             database.execute("SET threads = ?", [threads])
         database.register("l", _numbered(left, left_rows))
         database.register("r", _numbered(right, right_rows))
-        try:
-            found = database.execute(_COUNT).fetchone()
-            if found is not None and found[0] > max_pairs:
-                raise LimitError("link.too_many_token_pairs", limit=max_pairs)
-            columns = database.execute(_JOIN).fetchnumpy()
-        except duckdb.OutOfMemoryException:
-            raise LimitError("link.token_memory") from None
-        except duckdb.InterruptException:  # what DuckDB makes of Ctrl-C
-            raise KeyboardInterrupt from None
+        found = database.execute(_COUNT).fetchone()
+        if found is not None and found[0] > max_pairs:
+            raise LimitError("link.too_many_token_pairs", limit=max_pairs)
+        columns = database.execute(_JOIN).fetchnumpy()
     return (
         np.ascontiguousarray(columns["l"], dtype=np.int32),
         np.ascontiguousarray(columns["r"], dtype=np.int32),

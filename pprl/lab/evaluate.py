@@ -22,21 +22,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pprl.errors import InputError, LimitError
+from pprl.database import scratch_database
+from pprl.errors import InputError
 from pprl.io.memory import MemorySource
 from pprl.io.source import open_source
 from pprl.matches import Matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    import duckdb
 
     from pprl.io.source import Batch, Source
 
@@ -191,16 +192,8 @@ def evaluate(matches: Matches | pa.Table | Path | str, truth: pa.Table | Path | 
     Time is linear in the records and in the pairs of records within groups. Nothing is computed
     per row in Python.
     """
-    with TemporaryDirectory(prefix="pprl-") as folder, duckdb.connect(":memory:") as database:
-        database.execute("SET temp_directory = ?", [folder])
-        database.execute("SET autoinstall_known_extensions = false")
-        database.execute("SET autoload_known_extensions = false")
-        try:
-            return _evaluate(database, _given(matches), _given(truth))
-        except duckdb.OutOfMemoryException:
-            raise LimitError("evaluate.memory") from None
-        except duckdb.InterruptException:  # what DuckDB makes of Ctrl-C
-            raise KeyboardInterrupt from None
+    with scratch_database(out_of_memory="evaluate.memory") as database:
+        return _evaluate(database, _given(matches), _given(truth))
 
 
 def wilson(hits: int, tries: int) -> Estimate:

@@ -219,6 +219,17 @@ def test_every_format_gives_the_same_table(tmp_path, kind):
             assert catalogue.text(note.code, note.values, language)
 
 
+def test_a_workbook_whose_parts_are_cut_short_is_damaged(tmp_path):
+    whole, cut = tmp_path / "whole.xlsb", tmp_path / "cut.xlsb"
+    write_xlsb(whole, {"KRS": SHEET})
+    for part in ("xl/workbook.bin", "xl/styles.bin", "xl/worksheets/sheet1.bin"):
+        with zipfile.ZipFile(whole) as old, zipfile.ZipFile(cut, "w") as new:
+            for name in old.namelist():
+                data = old.read(name)
+                new.writestr(name, data[: len(data) // 2] if name == part else data)
+        assert error_of(cut).code in {"table.damaged", "table.no_rows"}, part
+
+
 @pytest.mark.parametrize("batch_rows", [1, 2, 3])
 def test_batches_have_the_size_asked_for_and_can_be_read_again(tmp_path, batch_rows):
     path = tmp_path / "krs.xlsx"

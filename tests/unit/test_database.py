@@ -1,0 +1,54 @@
+"""The scratch database: how it fails, and what it leaves."""
+
+import signal
+import tempfile
+import threading
+
+import pytest
+
+from pprl.database import scratch_database
+from pprl.errors import LimitError
+
+# A join with thousands of millions of pairs, like those of the tests' subject, of small sides.
+ENDLESS = (
+    "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b"
+    " ON a.range * 7 % 1000 = b.range % 1000"
+)
+
+
+def test_ctrl_c_during_a_query_is_an_interrupt_and_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ctrl_c = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    ctrl_c.start()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        scratch_database(out_of_memory="evaluate.memory") as database,
+    ):
+        database.execute(ENDLESS).fetchone()
+    ctrl_c.join()
+    assert list(tmp_path.iterdir()) == []
+
+
+def crowd(code):
+    with scratch_database(out_of_memory=code) as database:
+        database.execute("SET memory_limit = '1MB'")
+        database.execute("SET max_temp_directory_size = '0KB'")
+        database.execute("SELECT list(range) FROM range(10000000)").fetchone()
+
+
+def fail():
+    with scratch_database(out_of_memory="evaluate.memory"):
+        message = "elsewhere"
+        raise RuntimeError(message)
+
+
+def test_too_little_memory_is_a_limit_with_the_code_asked_for():
+    with pytest.raises(LimitError) as caught:
+        crowd("link.token_memory")
+    assert caught.value.code == "link.token_memory"
+    assert caught.value.__suppress_context__
+
+
+def test_another_failure_is_not_taken_for_an_interrupt():
+    with pytest.raises(RuntimeError, match="elsewhere"):
+        fail()
