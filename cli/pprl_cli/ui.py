@@ -100,7 +100,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str | int | float]]) -
     written = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(headers, *written, strict=True)]
     numeric = [
-        all(isinstance(row[place], int | float) for row in rows) for place in range(len(headers))
+        all(row[place][-1:].isdigit() or row[place].endswith("%") for row in written)
+        for place in range(len(headers))
     ]
     for line in ([*headers], ["-" * width for width in widths], *written):
         cells = [

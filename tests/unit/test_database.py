@@ -10,7 +10,7 @@ from pprl.database import scratch_database
 from pprl.errors import LimitError
 
 # A join with thousands of millions of pairs, like those of the tests' subject, of small sides.
-ENDLESS = (
+ENDLESS = "SELECT count(*) FROM range(10000000000000) WHERE range % 7 = 3"
     "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b"
     " ON a.range * 7 % 1000 = b.range % 1000"
 )
