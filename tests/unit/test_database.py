@@ -9,8 +9,9 @@ import pytest
 from pprl.database import scratch_database
 from pprl.errors import LimitError
 
-# A join with thousands of millions of pairs, like those of the tests' subject, of small sides.
-ENDLESS = "SELECT count(*) FROM range(10000000000000) WHERE range % 7 = 3"
+# A join of small sides with thousands of millions of pairs. (DuckDB 2.0 doesn't look for Ctrl-C
+# inside a plain scan, however long it is.)
+ENDLESS = (
     "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b"
     " ON a.range * 7 % 1000 = b.range % 1000"
 )
