@@ -78,7 +78,7 @@ class QGramBits:
     """
 
     def __init__(self, feature: Feature, keys: tuple[bytes, bytes], n_bits: int) -> None:
-        if not isinstance(feature.comparison, QGrams):  # pragma: no cover - callers ask codable()
+        if not isinstance(feature.comparison, QGrams):  # callers ask codable() first
             raise TypeError(feature.name)
         self._grams = feature.comparison
         self._strategy = feature.strategy
