@@ -23,6 +23,7 @@ from pprl.buffers import valid
 from pprl.errors import InputError
 from pprl.io.columns import recognise
 from pprl.io.rows import RowNumbers
+from pprl.io.source import BATCH_ROWS
 from pprl.normalise.date import DateFlag, DateStatus, DateTally, normalise_date
 from pprl.normalise.name import NameFlag, NameNormaliser, NameStatus
 from pprl.normalise.nik import (
@@ -165,9 +166,7 @@ def check(
             report(problems)
         if progress:
             progress(checker.rows.records, checker.rows.expected)
-    last = checker.repeats()
-    if report and last:
-        report(last)
+    checker.find_repeats(report)
     return checker.quality()
 
 
@@ -249,19 +248,19 @@ class _Checker:
             for place, role, reason in sorted(found)
         ]
 
-    def repeats(self) -> list[Problem]:
-        """Find values that must be unique and aren't; the whole file has been read."""
-        found = []
+    def find_repeats(self, report: Callable[[list[Problem]], None] | None) -> None:
+        """Count and report values that must be unique and aren't; the whole file has been read."""
         for role, parts in self._values.items():
             values = np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
             often = repeated(values[values != _ABSENT])
             places = np.flatnonzero(np.isin(values, often))
             self._repeated[role] = (len(often), len(places))
-            found += [
-                Problem(row, self._roles[role], f"{role}_repeated")
-                for row in self.rows.numbers(places).tolist()
-            ]
-        return found
+            if report is None:
+                continue
+            column, reason = self._roles.get(role, ""), f"{role}_repeated"
+            for first in range(0, len(places), BATCH_ROWS):  # in the worst case it's every record
+                rows = self.rows.numbers(places[first : first + BATCH_ROWS])
+                report([Problem(row, column, reason) for row in rows.tolist()])
 
     def quality(self) -> Quality:
         """Sum up."""

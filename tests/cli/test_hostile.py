@@ -140,8 +140,6 @@ def test_a_terminal_that_lacks_a_letter_shows_its_code(folder):
 
 @pytest.mark.parametrize("stop", ["SIGTERM", "SIGHUP"])
 def test_a_shutdown_or_a_closed_terminal_leaves_nothing_half_written(folder, stop):
-    if signal.getsignal(getattr(signal, stop)) == signal.SIG_IGN:
-        pytest.skip("these tests were told to outlive it (nohup), and so is what they start")
     before = names(folder)
     sizes = ("--persons-a", "10", "--persons-b", "40000000")
     process = subprocess.Popen(

@@ -17,15 +17,6 @@ ENDLESS = (
 )
 
 
-@pytest.fixture
-def _listening_to_ctrl_c():
-    """A process started in the background ignores SIGINT from birth; this test must hear it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_listening_to_ctrl_c")
 def test_ctrl_c_during_a_query_is_an_interrupt_and_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ctrl_c = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
