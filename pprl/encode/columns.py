@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pprl.schema import Schema
 
 _NIK = "nik"
+_PERSONAL = ("name", "kk_number", "birth_date", "address", "phone", "father_name", "mother_name")
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,19 @@ def resolve(
                 "columns.missing",
                 path=str(source.path),
                 field=field,
-                columns=", ".join(source.columns),
+                columns=", ".join(source.columns[:_LISTED])
+                + (", ..." if len(source.columns) > _LISTED else ""),
             )
     fields = {field: found[field] for field in (*needed, *optional) if field in found}
     if id_column is not None:
         if id_column not in source.columns:
             raise InputError("table.no_column", path=str(source.path), column=id_column)
         ids = id_column
-    if ids is not None and (ids == fields.get(_NIK) or role_of(ids) == _NIK):
-        raise ConfigError("id.is_nik", column=ids)
+    if ids is not None:
+        if ids == fields.get(_NIK) or role_of(ids) == _NIK:
+            raise ConfigError("id.is_nik", column=ids)
+        if ids in {fields.get(role) for role in _PERSONAL} or role_of(ids) in _PERSONAL:
+            raise ConfigError("id.is_personal", column=ids)
     return Resolved(fields, ids)
 
 

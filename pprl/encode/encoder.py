@@ -16,8 +16,9 @@ from pprl.encode.fields import Fields
 from pprl.encode.formats import NotConformingError, written
 from pprl.encode.tokens import keyed_tokens
 from pprl.encoded import Header, table_schema
-from pprl.errors import InputError
+from pprl.errors import ConfigError, InputError
 from pprl.normalise.name import NameNormaliser
+from pprl.normalise.nik import normalise_nik
 from pprl.schema.feature import BitsPerToken
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
     Bytes = npt.NDArray[np.uint8]
     Step = Callable[["Fields", "Bytes"], None]
+
+
+IDS_LOOKED_AT = 1000
+"""Ids of each chunk that are looked at: a column of NIKs may hide under any header."""
 
 
 class Encoder:
@@ -84,6 +89,8 @@ class Encoder:
         ------
         InputError
             A value that the schema doesn't allow, or a record without an id; names the row.
+        ConfigError
+            The ids are NIKs.
         """
         table = batch.table
         columns = {name: table.column(column) for name, column in self._columns.items()}
@@ -118,6 +125,9 @@ class Encoder:
         if ids.null_count:
             first = int(np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False))[0])
             raise InputError("id.missing", row=batch.row_number(first), column=self._id_column)
+        some = normalise_nik(ids.slice(0, IDS_LOOKED_AT))
+        if np.count_nonzero(some.length == some.digits.shape[1]) > len(some) / 2:
+            raise ConfigError("id.is_nik", column=self._id_column)
         return ids
 
     def _step(self, feature: Feature, keys: tuple[bytes, bytes]) -> Step:

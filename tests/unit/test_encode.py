@@ -131,6 +131,21 @@ def test_the_nik_is_never_an_id():
             encode(table, SCHEMA, KEY, id_column=column)
 
 
+def test_niks_are_found_among_ids_under_any_header():
+    niks = [f"640899{day:02d}0190{serial:04d}" for day in range(1, 29) for serial in (1, 2)]
+    table = people(*[{"nik": nik} for nik in niks], id=niks)
+    with pytest.raises(ConfigError, match="can't be the id"):
+        encode(table, SCHEMA, KEY)
+    table["id"] = [f"KTM-{place:07d}" for place in range(len(niks))]
+    assert len(encode(table, SCHEMA, KEY)) == len(niks)
+
+
+@pytest.mark.parametrize("column", ["nama", "No. KK"])
+def test_no_personal_column_is_an_id(column):
+    with pytest.raises(ConfigError, match="personal data"):
+        encode(people({}, **{"No. KK": ["6408990101200001"]}), SCHEMA, KEY, id_column=column)
+
+
 def test_a_missing_column_is_named_with_the_remedy():
     table = people({})
     del table["jk"]
