@@ -232,8 +232,9 @@ def test_an_interrupted_encode_leaves_nothing_half_written(tmp_path, key):
         if process.returncode == 0:  # it was quicker than the pause
             (tmp_path / "o.arrow").unlink()
             continue
-        assert process.returncode in {130, -signal.SIGINT}, said
-        assert files(tmp_path) == before
+        assert files(tmp_path) == before, said
+        if pause > 0.5:  # before that, Python itself is still starting and says so in its own way
+            assert process.returncode in {130, -signal.SIGINT}, said
 
 
 def test_the_demo_ends_with_its_summary(tmp_path):
