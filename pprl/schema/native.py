@@ -83,6 +83,9 @@ class FieldPart(_Part):
         if self.positional and self.exact:
             message = "positional goes with qgrams"
             raise ValueError(message)
+        if self.read == "words" and not 1 <= (self.qgrams or 0) <= (2 if self.positional else 3):
+            message = 'read = "words" goes with qgrams of 1 to 3, with positional of 1 or 2'
+            raise ValueError(message)
         if self.low_weight_bits is not None and self.read != "words":
             message = 'low_weight_bits goes with read = "words"'
             raise ValueError(message)

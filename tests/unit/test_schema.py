@@ -61,6 +61,9 @@ def test_adding_a_field_leaves_the_keys_of_the_others_alone():
     [
         ("qgrams = 2", "qgram = 2", "fields[1].qgram: nothing is called that here; did you mean q"),
         ("qgrams = 2", "", "give either qgrams = N or exact = true"),
+        ("qgrams = 2", "exact = true", 'read = "words" goes with qgrams of 1 to 3'),
+        ("qgrams = 2", "qgrams = 4", 'read = "words" goes with qgrams of 1 to 3'),
+        ("qgrams = 2", "qgrams = 3\npositional = true", "with positional of 1 or 2"),
         ("qgrams = 2", "qgrams = 9", "fields[1].qgrams: input should be less than"),
         ("bits_per_token = 8", "", "fields[1].bits_per_token: field required"),
         ('read = "words"', 'read = "wards"', "fields[1].read"),
