@@ -73,7 +73,7 @@ def resolve(
     InputError
         A needed column isn't found.
     ConfigError
-        ``mapping`` or ``id_column`` name something that isn't there, or the ids are the NIKs.
+        ``mapping`` names a field that isn't there, or the ids are NIKs or other personal data.
     """
     needed, optional = _needed(schema)
     if schema.is_clkhash:
@@ -86,6 +86,8 @@ def resolve(
         recognised = recognise(source.columns, mapping, (*needed, *optional))
         found = dict(recognised.roles)
         ids = found.get("id")
+    if any("regency" in token.of for token in schema.tokens) and "district" not in found:
+        needed = [*needed, "regency"]
     for field in needed:
         if field not in found:
             if not found.keys() & {*needed, *optional}:
@@ -104,11 +106,16 @@ def resolve(
             raise InputError("table.no_column", path=str(source.path), column=id_column)
         ids = id_column
     if ids is not None:
-        if ids == fields.get(_NIK) or role_of(ids) == _NIK:
-            raise ConfigError("id.is_nik", column=ids)
-        if ids in {fields.get(role) for role in _PERSONAL} or role_of(ids) in _PERSONAL:
-            raise ConfigError("id.is_personal", column=ids)
+        _refuse_personal(ids, fields)
     return Resolved(fields, ids)
+
+
+def _refuse_personal(ids: str, fields: Mapping[str, str]) -> None:
+    """Raise when the ids, which stay readable in the encoded file, say who somebody is."""
+    if ids == fields.get(_NIK) or role_of(ids) == _NIK:
+        raise ConfigError("id.is_nik", column=ids)
+    if ids in {fields.get(role) for role in _PERSONAL} or role_of(ids) in _PERSONAL:
+        raise ConfigError("id.is_personal", column=ids)
 
 
 def _needed(schema: Schema) -> tuple[list[str], list[str]]:

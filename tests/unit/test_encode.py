@@ -155,6 +155,17 @@ def test_a_missing_column_is_named_with_the_remedy():
     assert "--map sex=" in caught.value.hint
 
 
+def test_a_regency_comes_from_its_own_column_or_from_the_district_and_must_come_from_one():
+    schema = Schema.from_toml(
+        SCHEMA.text + '\n[[tokens]]\nkind = "place"\nof = ["name", "regency"]\n'
+    )
+    (own,) = token(encode(people({}, kode_kab=["64.08"]), schema, KEY), "place")
+    (part,) = token(encode(people({}, kode_kecamatan=["640801"]), schema, KEY), "place")
+    assert own == part is not None
+    with pytest.raises(InputError, match="no column for regency"):
+        encode(people({}), schema, KEY)
+
+
 def test_a_column_can_be_named_by_hand():
     table = people({})
     table["sebutan"] = table.pop("nama")
