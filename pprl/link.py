@@ -6,9 +6,12 @@ the filters, every pair compared. Three and more parties: the accepted pairs of 
 parties are grouped, token pairs before filter pairs, at most one record of a party in a group; a
 record is compared by weaker evidence with a party only where stronger evidence gave no pair.
 
+How similar is similar enough is found in the data (:mod:`pprl.decide.threshold`), for the best F1
+or for a precision that is asked for, unless a threshold is given.
+
 The same inputs give the same bytes whatever the number of threads. Sets that were not encoded
-alike are refused, never compared into "no matches". Nothing here sees a NIK or a name, knows a
-threshold by itself, or talks to anybody. The heavy parts are imported when :func:`link` is called.
+alike are refused, never compared into "no matches". Nothing here sees a NIK or a name, or talks to
+anybody. The heavy parts are imported when :func:`link` is called.
 
 >>> import pyarrow as pa
 >>> from pprl.encoded import EncodedSet, Header, table_schema
@@ -19,7 +22,8 @@ threshold by itself, or talks to anybody. The heavy parts are imported when :fun
 >>> matches = link([encoded(["a", "b"], [0b1111, 0b111000]), encoded(["x"], [0b0111])],
 ...                threshold=0.8)
 >>> matches.table.drop_columns("party").to_pylist()[1]
-{'group': 0, 'id': 'x', 'similarity': 857142, 'tier': 'filter'}
+{'group': 0, 'id': 'x', 'similarity': 857142, 'tier': 'filter', 'band': 'accept', \
+'precision': None}
 """
 
 from __future__ import annotations
@@ -35,18 +39,23 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
+    from pprl.decide.judge import Given, Judge
+    from pprl.decide.threshold.estimate import Target
+    from pprl.decide.tiers import Side
     from pprl.encoded import EncodedSet, Header
     from pprl.matches import Matches
 
-TOKEN_THRESHOLD = 0.5  # provisional, until thresholds are estimated from the data
+TOKEN_THRESHOLD = 0.5  # beside a threshold that somebody gives
 _LEAST_PARTIES = 2
 
 
 def link(
     sets: Sequence[EncodedSet | str | os.PathLike[str]],
     *,
-    threshold: float,
-    token_threshold: float = TOKEN_THRESHOLD,
+    threshold: float | None = None,
+    token_threshold: float | None = None,
+    target_precision: float | None = None,
+    seed: int = 0,
     threads: int | None = None,
     max_pairs: int = MAX_PAIRS,
     progress: Callable[[int, int], None] | None = None,
@@ -58,9 +67,15 @@ def link(
     sets
         EncodedSets or their files, one a party.
     threshold
-        Least similarity of two filters, in [0, 1].
+        Least similarity of two filters, in [0, 1]; found in the data when not given.
     token_threshold
-        Least similarity of the filters of two records with an equal token, in [0, 1].
+        Least similarity of the filters of two records with an equal token, in [0, 1]; only
+        beside ``threshold``, 0.5 when not given.
+    target_precision
+        Accept matches of which at least this share is right, and leave the doubtful rest to
+        review. When not given, accept what gives the best F1.
+    seed
+        Of the samples from which thresholds are estimated.
     threads
         As many as this process may use when not given.
     max_pairs
@@ -71,7 +86,8 @@ def link(
     Raises
     ------
     ConfigError
-        Fewer than two sets, sets that can't be compared, a threshold outside [0, 1].
+        Fewer than two sets, sets that can't be compared, a threshold or target outside its range
+        or both given.
     InputError, PeerError
         A file is missing or isn't an EncodedSet.
     LimitError
@@ -83,15 +99,13 @@ def link(
     where the processor counts bits in vectors, a fifth of it elsewhere. Memory is linear in
     records and in accepted pairs.
     """
-    from pprl.compare.measure import MILLION, threshold_millionths  # noqa: PLC0415 - see above
-    from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415
-    from pprl.decide.tiers import FILTER_TIER, Bounds, Side  # noqa: PLC0415
+    from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415 - see above
+    from pprl.decide.tiers import FILTER_TIERS, Bounds, Side, strongest_kind  # noqa: PLC0415
     from pprl.encoded import EncodedSet  # noqa: PLC0415
-    from pprl.matches import LinkInfo, Matches, match_table  # noqa: PLC0415
+    from pprl.matches import Matches, group_table, review_table  # noqa: PLC0415
+    from pprl.outcome import link_info  # noqa: PLC0415
 
-    bounds = Bounds(
-        threshold_millionths(threshold), threshold_millionths(token_threshold), max_pairs, threads
-    )
+    asked = _asked(threshold, token_threshold, target_precision, seed)
     opened = [
         each if isinstance(each, EncodedSet) else EncodedSet.open(Path(each)) for each in sets
     ]
@@ -100,20 +114,46 @@ def link(
     for first, second in combinations(range(len(opened)), 2):
         _check_comparable(opened[first].header, opened[second].header, first + 1, second + 1)
     sides = [Side.of(each) for each in opened]
-    tiers = (*tier_kinds(sides), FILTER_TIER)
-    matching = match(sides, bounds, progress)
-    rows_by_tier = [int((matching.tier == tier).sum()) for tier in range(len(tiers))]
-    info = LinkInfo(
-        threshold=bounds.threshold / MILLION,
-        token_threshold=bounds.token_threshold / MILLION,
-        records=tuple(len(each) for each in opened),
-        groups=int(matching.group[-1]) + 1 if len(matching.group) else 0,
-        rows_by_tier=dict(zip(tiers, rows_by_tier, strict=True)),
-        token_pairs_refused=matching.tally.token_pairs_refused,
-        pairs_compared=matching.tally.pairs_compared,
-        greedy_components=matching.tally.greedy_components,
+    judges = [_judge(asked, left, right, threads) for left, right in combinations(sides, 2)]
+    tiers = (*tier_kinds(sides), *FILTER_TIERS)
+    matching = match(sides, judges, Bounds(max_pairs, threads), progress)
+    info = link_info(matching, tiers, asked, [len(each) for each in opened])
+    return Matches(
+        table=group_table(opened, matching, tiers, info),
+        review=review_table(opened, matching, tiers, info),
+        info=info,
+        kind=strongest_kind(*sides[:2]),
+        verdicts=matching.verdicts,
     )
-    return Matches(match_table(opened, matching, tiers), info)
+
+
+def _asked(
+    threshold: float | None,
+    token_threshold: float | None,
+    target_precision: float | None,
+    seed: int,
+) -> Given | Target:
+    from pprl.compare.measure import threshold_millionths  # noqa: PLC0415 - see above
+    from pprl.decide.judge import Given  # noqa: PLC0415
+    from pprl.decide.threshold.estimate import Target  # noqa: PLC0415
+
+    if threshold is None:
+        if token_threshold is not None:
+            raise ConfigError("link.token_threshold_alone")
+        if target_precision is not None and not 0 < target_precision < 1:
+            raise ConfigError("link.target_precision", given=str(target_precision))
+        return Target(target_precision, seed)
+    if target_precision is not None:
+        raise ConfigError("link.threshold_and_target")
+    tokens = TOKEN_THRESHOLD if token_threshold is None else token_threshold
+    return Given(threshold_millionths(threshold), threshold_millionths(tokens))
+
+
+def _judge(asked: Given | Target, left: Side, right: Side, threads: int | None) -> Judge:
+    from pprl.decide.judge import Given  # noqa: PLC0415 - see above
+    from pprl.decide.threshold.estimate import Estimator  # noqa: PLC0415
+
+    return asked if isinstance(asked, Given) else Estimator(left, right, asked, threads)
 
 
 def _check_comparable(one: Header, other: Header, position: int, other_position: int) -> None:

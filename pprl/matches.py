@@ -6,26 +6,82 @@ Records are named by the ids of their sets; nothing else about them is known her
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import rfc8785
 
 from pprl.compare.measure import MILLION
 from pprl.compare.pairs import NO_FILTER
+from pprl.decide.judge import UNKNOWN
+from pprl.encoded import METADATA_KEY
+from pprl.explain import explain
 from pprl.io.atomic import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pprl.decide.matching import Matching
+    from pprl.catalogue import Language
+    from pprl.compare.measure import Counts
+    from pprl.decide.assignment import Flags
+    from pprl.decide.judge import Verdict
+    from pprl.decide.matching import Evidence, Matching
     from pprl.encoded import EncodedSet
+    from pprl.explain import Band
 
-COLUMNS = ("group", "party", "id", "similarity", "tier")
+COLUMNS = ("group", "party", "id", "similarity", "tier", "band", "precision", "explanation")
+ACCEPT, REVIEW = "accept", "review"
 
 _CSV_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class PairInfo:
+    """What was estimated for one pair of parties.
+
+    Attributes
+    ----------
+    parties
+        Positions of their sets.
+    accept, review
+        By tier, the similarity in [0, 1] from which pairs are accepted and reviewed; None where
+        no pair is.
+    estimated_precision, estimated_recall
+        Of the accepted matches, and their 95% intervals; None when they can't be said.
+    recall_reason
+        Why not: ``no_tokens`` (no evidence apart from the filters) or ``few_tokens``.
+    persons
+        How many persons both are expected to have.
+    duplicates
+        For each, how many other records of the same person a record has on average.
+    namesakes
+        Sampled pairs inside the files that share everything without being one person.
+    rows_sampled, pairs_sampled, null_events
+        Rows and pairs looked at inside the files, and the pairs among them, not known to be one
+        person, that reach the accept bar of ``filter``.
+    compared_from
+        Similarity in [0, 1] from which filters were compared.
+    """
+
+    parties: tuple[int, int]
+    accept: Mapping[str, float | None]
+    review: Mapping[str, float | None]
+    estimated_precision: float | None
+    estimated_precision_interval: tuple[float, float] | None
+    estimated_recall: float | None
+    estimated_recall_interval: tuple[float, float] | None
+    recall_reason: str | None
+    persons: float
+    duplicates: tuple[float, ...]
+    namesakes: float
+    rows_sampled: tuple[int, ...]
+    pairs_sampled: int
+    null_events: int
+    compared_from: float
 
 
 @dataclass(frozen=True)
@@ -34,53 +90,96 @@ class LinkInfo:
 
     Attributes
     ----------
-    threshold, token_threshold
-        Similarities asked for, in [0, 1], as they were compared: whole millionths.
+    threshold
+        Similarity in [0, 1] from which filters were accepted, as it was compared: whole
+        millionths. With more than two parties the largest; None when no pair was accepted by it.
+    token_threshold
+        The same for pairs with an equal token of the strongest kind; None without tokens.
+    target_precision
+        What was asked for; None for the largest F1, or for a given threshold.
+    estimated_precision, estimated_recall
+        Over all pairs of parties, and their 95% intervals; None when they can't be said.
+    recall_reason
+        Why recall can't.
+    seed
+        Of the samples; None when the threshold was given.
     records
         Records of each set.
     groups
         Groups found.
     rows_by_tier
         For each tier that was tried, how many records were matched in it.
+    review_pairs
+        Pairs left for review.
     token_pairs_refused
         Pairs with an equal token whose filters (or other tokens) did not agree.
     pairs_compared
         Pairs whose filters were compared, those ruled out by their numbers of bits included.
+    contested_pairs
+        Pairs that reached their bar and lost a record to a stronger pair or group.
+    exchanged
+        Records that took another's place in a group, for its larger total evidence.
     greedy_components
         Sets of entangled pairs that were too large for an exact one-to-one assignment.
+    pairs
+        The estimates by pair of parties; empty when the threshold was given.
     """
 
-    threshold: float
-    token_threshold: float
+    threshold: float | None
+    token_threshold: float | None
+    target_precision: float | None
+    estimated_precision: float | None
+    estimated_precision_interval: tuple[float, float] | None
+    estimated_recall: float | None
+    estimated_recall_interval: tuple[float, float] | None
+    recall_reason: str | None
+    seed: int | None
     records: tuple[int, ...]
     groups: int
     rows_by_tier: Mapping[str, int]
+    review_pairs: int
     token_pairs_refused: int
     pairs_compared: int
+    contested_pairs: int
+    exchanged: int
     greedy_components: int
+    pairs: tuple[PairInfo, ...]
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Groups of records that are the same person.
+    """Groups of records that are the same person, and pairs that may be.
 
     Attributes
     ----------
     table
         One row a record in a group: ``group`` int64, ``party`` int32 (position of its set),
         ``id`` string, ``similarity`` int32 in millionths (null when the match has no filter to
-        show for it), ``tier`` string (a token kind, or ``filter``). Similarity and tier are
-        those of the strongest accepted pair between the record and another of its group. Sorted
-        by group and party; groups are numbered by their first record.
+        show for it), ``tier`` string (a token kind, ``filter`` or ``contradicted``), ``band``
+        string (``accept``), ``precision`` int32 in millionths: how many of such pairs are right
+        (null when nothing was estimated). Similarity, tier and precision are those of the
+        strongest accepted pair between the record and another of its group. Sorted by group and
+        party; groups are numbered by their first record. The schema's metadata holds ``info``.
+    review
+        The same columns for pairs that a person should decide, ``band`` ``review``: two rows a
+        pair, numbered on from the last group. Neither record is in a group with the other's
+        party; a record can be in several pairs.
     info
         How they came about.
+    kind
+        The strongest kind of token, which explanations name; None without tokens.
+    verdicts
+        By pair of parties, the bars, and the curves behind them unless a threshold was given.
     """
 
     table: pa.Table
+    review: pa.Table
     info: LinkInfo
+    kind: str | None
+    verdicts: tuple[Verdict, ...]
 
-    def to_csv(self, path: Path, *, force: bool = False) -> None:
-        """Write ``group,party,id,similarity,tier``, similarity with six decimals.
+    def to_csv(self, path: Path, *, force: bool = False, language: Language = "en") -> None:
+        """Write the groups: :data:`COLUMNS`, similarity and precision with six decimals.
 
         Raises
         ------
@@ -88,46 +187,109 @@ class Matches:
             The file exists and ``force`` isn't given, or can't be written.
         """
         with publish(path, force=force) as temporary:
-            self.write_csv(temporary)
+            self.write_csv(temporary, language=language)
 
-    def write_csv(self, path: Path) -> None:
-        """Write the same to a file of the caller's. Not atomic: see ``publish``."""
+    def write_csv(self, path: Path, *, review: bool = False, language: Language = "en") -> None:
+        """Write the groups, or the pairs for review, to a file of the caller's. Not atomic."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for batch in self.table.to_batches(max_chunksize=_CSV_ROWS):
-                columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
-                columns["similarity"] = [_decimal(value) for value in columns["similarity"]]
-                writer.writerows(zip(*columns.values(), strict=True))
+            table = self.review if review else self.table
+            for batch in table.to_batches(max_chunksize=_CSV_ROWS):
+                columns = batch.to_pydict()
+                columns["explanation"] = [
+                    self._explanation(tier, band, precision, similarity is None, language)
+                    for tier, band, precision, similarity in zip(
+                        *(columns[name] for name in ("tier", "band", "precision", "similarity")),
+                        strict=True,
+                    )
+                ]
+                for name in ("similarity", "precision"):
+                    columns[name] = [_decimal(value) for value in columns[name]]
+                writer.writerows(zip(*(columns[name] for name in COLUMNS), strict=True))
+
+    def _explanation(
+        self,
+        tier: str,
+        band: Band,
+        precision: int | None,
+        blind: bool,  # noqa: FBT001 - part of a cache's key
+        language: Language,
+    ) -> str:
+        return _explained(tier, band, precision, self.kind, blind, language)
 
 
-def match_table(sets: Sequence[EncodedSet], matching: Matching, tiers: Sequence[str]) -> pa.Table:
+@lru_cache(maxsize=4096)  # few sentences, many rows
+def _explained(
+    tier: str,
+    band: Band,
+    precision: int | None,
+    kind: str | None,
+    blind: bool,  # noqa: FBT001 - see above
+    language: Language,
+) -> str:
+    return explain(tier, band, precision, kind=kind, blind=blind, language=language)
+
+
+def group_table(
+    sets: Sequence[EncodedSet], matching: Matching, tiers: Sequence[str], info: LinkInfo
+) -> pa.Table:
     """Return the rows of :attr:`Matches.table` for records that were matched."""
+    evidence = matching.evidence[matching.best]
+    return _table(sets, matching.record, matching.group, evidence, tiers, ACCEPT, info)
+
+
+def review_table(
+    sets: Sequence[EncodedSet], matching: Matching, tiers: Sequence[str], info: LinkInfo
+) -> pa.Table:
+    """Return the rows of :attr:`Matches.review`."""
+    both = np.repeat(np.arange(len(matching.review)), 2)
+    evidence = matching.review[both]
+    record = np.where(np.arange(len(both)) % 2 == 0, evidence.first, evidence.second)
+    return _table(sets, record, both + info.groups, evidence, tiers, REVIEW, info)
+
+
+def _table(
+    sets: Sequence[EncodedSet],
+    record: Counts,
+    group: Counts,
+    evidence: Evidence,
+    tiers: Sequence[str],
+    band: str,
+    info: LinkInfo,
+) -> pa.Table:
     starts = np.cumsum([0, *(len(each) for each in sets)])
-    party = np.searchsorted(starts, matching.record, side="right") - 1
+    party = np.searchsorted(starts, record, side="right") - 1
     ids = pa.chunked_array(
         [
             chunk
             for position, each in enumerate(sets)
-            for chunk in each.ids.take(matching.record[party == position] - starts[position]).chunks
+            for chunk in each.ids.take(record[party == position] - starts[position]).chunks
         ],
         type=pa.string(),
     )
     # The ids are party by party so far, the rows group by group.
     place = np.empty(len(party), dtype=np.int64)
     place[np.argsort(party, kind="stable")] = np.arange(len(party))
-    no_filter = matching.similarity == NO_FILTER
-    tier = pa.DictionaryArray.from_arrays(matching.tier, pa.array(tiers, pa.string()))
-    return pa.Table.from_arrays(
-        [
-            pa.array(matching.group),
-            pa.array(party.astype(np.int32)),
-            ids.take(place),
-            pa.array(matching.similarity.astype(np.int32), mask=no_filter),
-            tier.cast(pa.string()),
-        ],
-        names=list(COLUMNS),
-    )
+    tier = pa.DictionaryArray.from_arrays(evidence.tier, pa.array(tiers, pa.string()))
+    columns = {
+        "group": pa.array(group),
+        "party": pa.array(party.astype(np.int32)),
+        "id": ids.take(place),
+        "similarity": _known(evidence.similarity, evidence.similarity != NO_FILTER),
+        "tier": tier.cast(pa.string()),
+        "band": pa.repeat(pa.scalar(band), len(record)),
+        "precision": _known(evidence.precision, evidence.precision != UNKNOWN),
+    }
+    return pa.table(columns).replace_schema_metadata({METADATA_KEY: _canonical(info)})
+
+
+def _known(millionths: Counts, known: Flags) -> pa.Array:
+    return pa.array(millionths.astype(np.int32), mask=~known)
+
+
+def _canonical(info: LinkInfo) -> bytes:
+    return rfc8785.dumps(asdict(info))
 
 
 def _decimal(millionths: int | None) -> str:

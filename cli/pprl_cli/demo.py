@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pprl_cli import ui
-from pprl_cli.lab import show_evaluation
+from pprl_cli.lab_evaluate import show_evaluation
 
 DTSEN_PER_KRS = 5
 

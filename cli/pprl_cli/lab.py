@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pprl_cli import ui
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pprl.lab.evaluate import Estimate, Evaluation
-
-EVALUATION_COLUMNS = ("what", "precision", "recall", "f1", "found", "right", "findable")
+from pprl_cli.lab_evaluate import evaluate
+from pprl_cli.lab_link import link, threshold
+from pprl_cli.lab_tune import tune
 
 lab = typer.Typer(
     no_args_is_help=True,
@@ -139,84 +135,10 @@ def encode(
         ui.say("encode.empty", count=summary.empty)
 
 
-@lab.command()
-def link(
-    files: Annotated[
-        list[Path], typer.Argument(readable=False, help="Encoded files, one per party.")
-    ],
-    out: Annotated[
-        Path, typer.Option(readable=False, help="matches.csv: group,party,id,similarity,tier.")
-    ],
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Least similarity of two filters.")
-    ] = 0.8,
-    candidates: Annotated[
-        str, typer.Option(help="Which pairs are compared; for now all: exhaustive.")
-    ] = "exhaustive",
-    threads: Annotated[int | None, typer.Option(min=1, help="Default: one per core.")] = None,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Link encoded registers of two or more parties, outside any run."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from pprl.io.atomic import publish  # noqa: PLC0415
-    from pprl.link import link as link_sets  # noqa: PLC0415
-
-    ui.one_of("--candidates", candidates, ("exhaustive",))
-    with publish(out, force=force, inputs=files) as temporary:
-        with ui.progress("link.comparing") as advance:
-            matches = link_sets(files, threshold=threshold, threads=threads, progress=advance)
-        matches.write_csv(temporary)
-    if as_json:
-        ui.out_json(asdict(matches.info))
-    ui.say("link.done", groups=matches.info.groups, path=str(out))
-    for tier, count in matches.info.rows_by_tier.items():
-        ui.say("link.tier", tier=tier, count=count)
-
-
-@lab.command()
-def evaluate(
-    matches: Annotated[Path, typer.Argument(readable=False, help="matches.csv of pprl lab link.")],
-    truth: Annotated[Path, typer.Option(readable=False, help="truth.csv: party,id,entity.")],
-    as_json: AsJson = False,
-) -> None:
-    """Compare matches with the truth: precision, recall, F1."""
-    from pprl.lab.evaluate import evaluate as measure  # noqa: PLC0415
-
-    result = measure(matches, truth)
-    if as_json:
-        ui.out_json(result.as_dict())
-    else:
-        show_evaluation(result)
-
-
-def show_evaluation(result: Evaluation) -> None:
-    """Print precision, recall and F1, overall, by pair of parties and by tier."""
-    rows = [(ui.sentence("evaluate.all"), result.overall)]
-    if len(result.parties) > 1:
-        rows += [(f"{one} - {other}", score) for (one, other), score in result.parties.items()]
-    rows += result.tiers.items()
-    lines: list[Sequence[str | int | float]] = [
-        (
-            name,
-            share(score.precision),
-            share(score.recall),
-            "-" if score.f1 is None else score.f1,
-            score.found,
-            score.right,
-            score.findable,
-        )
-        for name, score in rows
-    ]
-    ui.table([ui.sentence(f"evaluate.{column}") for column in EVALUATION_COLUMNS], lines)
-
-
-def share(estimate: Estimate) -> str:
-    """Write a share with its interval."""
-    if estimate.value is None:
-        return "-"
-    return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
+lab.command()(link)
+lab.command()(threshold)
+lab.command()(evaluate)
+lab.command()(tune)
 
 
 @schema_app.command("show")

@@ -61,3 +61,7 @@ class Pairs:
 
     def __getitem__(self, chosen: np.ndarray) -> Pairs:
         return Pairs(self.left[chosen], self.right[chosen], self.similarity[chosen])
+
+    def weaker_by(self, millionths: int) -> Pairs:
+        """Return the pairs with that much less similarity, to set them beside stronger ones."""
+        return Pairs(self.left, self.right, self.similarity - np.int32(millionths))

@@ -1,12 +1,14 @@
-"""Pairs of two parties accepted on one kind of evidence: a shared token, or similar filters.
+"""Pairs of two parties by the evidence they have: a shared token, or similar filters.
 
 A token is strong evidence, not proof: people give a relative's NIK, files share placeholders. So
-records with equal tokens are accepted only when their filters agree as well, above a low bar
-(``token_threshold``). That bar is provisional: a threshold estimated from the data will replace
-its fixed default. Where either record has no filter, two kinds of token must be equal.
+records with equal tokens are accepted only when their filters agree as well, above a low bar.
+Where either record has no filter, two kinds of token must be equal. Pairs found by their filters
+are of two tiers: ``contradicted`` when both records have the strongest token and the two differ,
+``filter`` otherwise. A contradicted pair needs more similarity, for most different people have
+different numbers, and few records of one person do.
 
-Each function looks only at records that are still open. It never closes any: that is the
-caller's decision, since a one-to-one match closes records and a mere accepted pair may not.
+Each function looks only at records that are still open. It never accepts a pair or closes a
+record: that is :mod:`pprl.decide.matching`'s, with bars that are given or estimated.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet
 
 FILTER_TIER = "filter"
+CONTRADICTED_TIER = "contradicted"
+FILTER_TIERS = (FILTER_TIER, CONTRADICTED_TIER)
 
 STANDS_IN = {"nik15": "nik"}
 """Kinds that count only where a record lacks the whole: two different NIKs that share 15 digits are
@@ -43,16 +47,12 @@ class Bounds:
 
     Attributes
     ----------
-    threshold, token_threshold
-        Least similarity in millionths, without and with an equal token.
     max_pairs
         Most pairs that one step may keep.
     threads
         Threads to use; None for all there are.
     """
 
-    threshold: int
-    token_threshold: int
     max_pairs: int
     threads: int | None
 
@@ -74,16 +74,54 @@ class Side:
         return np.ones(len(self.records), dtype=np.bool_)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Pairs of one tier, not decided yet.
+
+    Attributes
+    ----------
+    tier
+        A token kind, or one of :data:`FILTER_TIERS`.
+    pairs
+        Sorted by left row, then right row.
+    vouched
+        ``bool (n,)``: pairs without a filter for which another kind of token speaks.
+    """
+
+    tier: str
+    pairs: Pairs
+    vouched: Flags
+
+    @property
+    def blind(self) -> Flags:
+        """Pairs of which a record has no filter."""
+        blind: Flags = self.pairs.similarity == NO_FILTER
+        return blind
+
+    def only(self, chosen: Flags) -> Found:
+        """Return some of the pairs."""
+        return Found(self.tier, self.pairs[chosen], self.vouched[chosen])
+
+    def reaching(self, bar: int) -> Flags:
+        """Return which pairs may be accepted when filters must be as similar as ``bar``."""
+        return np.where(self.blind, self.vouched, self.pairs.similarity >= bar)
+
+
 def shared_kinds(left: Side, right: Side) -> tuple[str, ...]:
     """Return the token kinds that both sides have, in the order of the left one's schema."""
     kinds = set(right.records.token_kinds)
     return tuple(kind for kind in left.records.token_kinds if kind in kinds)
 
 
-def accept_by_token(
+def strongest_kind(left: Side, right: Side) -> str | None:
+    """Return the first shared kind that stands for itself, whose difference contradicts a pair."""
+    return next((kind for kind in shared_kinds(left, right) if kind not in STANDS_IN), None)
+
+
+def token_pairs(
     kind: str, left: Side, right: Side, left_open: Flags, right_open: Flags, bounds: Bounds
-) -> tuple[Pairs, int]:
-    """Return open records with equal tokens of one kind, and how many such pairs were refused.
+) -> Found:
+    """Return open records with equal tokens of one kind.
 
     Raises
     ------
@@ -104,39 +142,75 @@ def accept_by_token(
         left_rows, right_rows = left_rows[lacking], right_rows[lacking]
     similarity = similarity_of(left.filters, right.filters, left_rows, right_rows)
     pairs = Pairs.of(left_rows, right_rows, similarity)
-    accepted = similarity >= bounds.token_threshold
+    vouched = np.zeros(len(pairs), dtype=np.bool_)
     blind = np.flatnonzero(similarity == NO_FILTER)
-    accepted[blind] = _other_token_equal(kind, left, right, pairs[blind])
-    return pairs[accepted], int(np.count_nonzero(~accepted))
+    vouched[blind] = _other_token_equal(kind, left, right, pairs[blind])
+    return Found(kind, pairs, vouched)
 
 
-def accept_by_filter(
+def filter_pairs(
     left: Side,
     right: Side,
     left_open: Flags,
     right_open: Flags,
+    threshold: int,
     bounds: Bounds,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Pairs, int]:
-    """Return open records with similar filters, and how many pairs were compared.
+) -> tuple[tuple[Found, Found], int]:
+    """Return open records with similar filters by tier, and how many pairs were compared.
 
     Raises
     ------
     LimitError
         More than ``bounds.max_pairs`` pairs are similar.
     """
-    left_rows = np.flatnonzero(left_open & left.records.has_filter()).astype(np.int32)
-    right_rows = np.flatnonzero(right_open & right.records.has_filter()).astype(np.int32)
+    left_rows = with_filter(left, left_open)
+    right_rows = with_filter(right, right_open)
     pairs = similar_pairs(
-        _chosen(left.filters, left_rows),
-        _chosen(right.filters, right_rows),
-        bounds.threshold,
+        chosen(left.filters, left_rows),
+        chosen(right.filters, right_rows),
+        threshold,
         threads=bounds.threads,
         max_pairs=bounds.max_pairs,
         progress=progress,
     )
-    found = Pairs(left_rows[pairs.left], right_rows[pairs.right], pairs.similarity)
-    return found, len(left_rows) * len(right_rows)
+    found = Pairs.of(left_rows[pairs.left], right_rows[pairs.right], pairs.similarity)
+    against = _contradicted(left, right, found)
+    tiers = (
+        Found(tier, found[part], np.zeros(int(part.sum()), dtype=np.bool_))
+        for tier, part in zip(FILTER_TIERS, (~against, against), strict=True)
+    )
+    return (next(tiers), next(tiers)), len(left_rows) * len(right_rows)
+
+
+def with_filter(side: Side, is_open: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the rows of open records that have a filter."""
+    return np.flatnonzero(is_open & side.records.has_filter())
+
+
+def chosen(filters: Words, rows: np.ndarray) -> Words:
+    """Return the filters of some rows, not copied when they are all."""
+    return filters if len(rows) == len(filters) else filters[rows]
+
+
+def _contradicted(left: Side, right: Side, pairs: Pairs) -> Flags:
+    kind = strongest_kind(left, right)
+    if kind is None:
+        return np.zeros(len(pairs), dtype=np.bool_)
+    return _compared(kind, left, right, pairs, pc.not_equal)
+
+
+def _compared(
+    kind: str,
+    left: Side,
+    right: Side,
+    pairs: Pairs,
+    how: Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray],
+) -> Flags:
+    """Compare the tokens of pairs; false where either record has none."""
+    ours = left.records.token_column(kind).take(pa.array(pairs.left))
+    theirs = right.records.token_column(kind).take(pa.array(pairs.right))
+    return np.asarray(pc.coalesce(how(ours, theirs), pa.scalar(value=False)), dtype=np.bool_)
 
 
 def _stood_in_by(kind: str) -> set[str]:
@@ -149,17 +223,10 @@ def _has(side: Side, kind: str) -> Flags:
     return np.asarray(side.records.token_column(kind).is_valid(), dtype=np.bool_)
 
 
-def _chosen(filters: Words, rows: np.ndarray) -> Words:
-    return filters if len(rows) == len(filters) else filters[rows]
-
-
 def _other_token_equal(kind: str, left: Side, right: Side, pairs: Pairs) -> Flags:
     equal = np.zeros(len(pairs), dtype=np.bool_)
     for other in shared_kinds(left, right):
         # The first 15 digits of a NIK say nothing that the NIK hasn't said.
         if other != kind and other not in {STANDS_IN.get(kind)} | _stood_in_by(kind):
-            ours = left.records.token_column(other).take(pairs.left)
-            theirs = right.records.token_column(other).take(pairs.right)
-            same = pc.equal(ours, theirs)  # null where either record has no such token
-            equal |= np.asarray(pc.coalesce(same, pa.scalar(value=False)))
+            equal |= _compared(other, left, right, pairs, pc.equal)
     return equal

@@ -1,0 +1,304 @@
+"""The estimate for one pair of parties: bars, how good they are, and how that is known.
+
+What matching asks of a judge (:mod:`pprl.decide.judge`), answered from the data: a bar for each
+kind of token from the two modes of its similarities, the similarity from which filters need be
+compared from a pilot sample, and in the end everything at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pprl.compare.measure import MILLION
+from pprl.compare.pairs import Pairs
+from pprl.decide.judge import Verdict
+from pprl.decide.threshold.bins import BINS, STEP, at_least, bin_of, edge, histogram
+from pprl.decide.threshold.choice import (
+    NOTHING,
+    REVIEW_FLOOR,
+    Choice,
+    Interval,
+    TierCurve,
+    choose,
+)
+from pprl.decide.threshold.mixture import Observed, fit
+from pprl.decide.threshold.sampling import (
+    LEAST_PAIRS,
+    SHARE_OF_PAIRS,
+    first_bin,
+    inside,
+    random_similarities,
+)
+from pprl.decide.threshold.selection import BEFORE_ALL, Taken, share_free
+from pprl.decide.tiers import CONTRADICTED_TIER, FILTER_TIERS, chosen, strongest_kind, with_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pprl.compare.measure import Counts
+    from pprl.decide.assignment import Flags
+    from pprl.decide.threshold.bins import Floats
+    from pprl.decide.threshold.mixture import Mixture
+    from pprl.decide.threshold.smoothing import Smooth
+    from pprl.decide.tiers import Found, Side
+
+_LEAST_TOKEN_MATCHES = 30
+_LOW_BINS = 8  # above the first one: chance pairs, to learn how many find their records free
+_EVEN = 0.5
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the user asks for.
+
+    Attributes
+    ----------
+    precision
+        Least precision of the accepted matches; None for the largest F1.
+    seed
+        Of the samples.
+    """
+
+    precision: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was found out about one pair of parties.
+
+    Attributes
+    ----------
+    curves
+        One a tier, for charts and tables.
+    choice
+        The cutoff, with the expected precision of what is accepted.
+    review
+        By tier, the bar of the review band in millionths.
+    recall
+        Share of the common persons that are accepted; None when it can't be said.
+    recall_reason
+        ``no_tokens`` or ``few_tokens`` when recall is None.
+    persons
+        How many persons both files are expected to have.
+    share_right
+        By kind of token, the share of right pairs among all with an equal token.
+    duplicates
+        For each file, how many other records of the same person a record has on average.
+    namesakes
+        Sampled pairs inside the files that share everything without being one person.
+    rows_sampled, pairs_sampled, null_events
+        Rows and pairs looked at inside the files, and the pairs of different people among them
+        that reach the accept bar of ``filter``.
+    first_similarity
+        In millionths: filters were compared from here up.
+    null_fit
+        The null with its uncertainty.
+    """
+
+    curves: tuple[TierCurve, ...]
+    choice: Choice
+    review: Mapping[str, int]
+    recall: Interval | None
+    recall_reason: str | None
+    persons: float
+    share_right: Mapping[str, float]
+    duplicates: tuple[float, ...]
+    namesakes: float
+    rows_sampled: tuple[int, ...]
+    pairs_sampled: int
+    null_events: int
+    first_similarity: int
+    null_fit: Smooth | None
+
+    def precision_of(self, found: Found) -> Counts:
+        """Return for each pair the chance in millionths that it is one person, ``int64 (n,)``."""
+        curve = next(each for each in self.curves if each.tier == found.tier)
+        by_bin = np.round(curve.local_precision * MILLION).astype(np.int64)
+        blind = round(self.share_right.get(found.tier, 0.0) * MILLION)
+        places = np.maximum(found.pairs.similarity, 0) // STEP
+        return np.where(found.blind, blind, by_bin[places])
+
+
+class Estimator:
+    """Finds the bars of one pair of parties; see :class:`pprl.decide.judge.Judge`."""
+
+    def __init__(self, left: Side, right: Side, target: Target, threads: int | None) -> None:
+        self._left, self._right = left, right
+        self._target = target
+        self._threads = threads
+        ours, theirs = (
+            chosen(side.filters, with_filter(side, side.all_open())) for side in (left, right)
+        )
+        self._random = random_similarities(ours, theirs, target.seed)
+        self._tokens: dict[str, Floats] = {}
+        self._bars: dict[str, int] = {}
+        self._first = BINS
+
+    def token_bar(self, found: Found) -> int:
+        """Return the similarity at which a pair with this token is as likely right as wrong."""
+        self._tokens[found.tier] = _counts(found)
+        mixture = fit(Observed(BINS, 0.0, {}, self._tokens, (), self._random))
+        curve = self._token_curve(found.tier, mixture, self._tokens[found.tier])
+        self._bars[found.tier] = edge(curve.bar(_EVEN))
+        return self._bars[found.tier]
+
+    def first_similarity(self, left_open: Flags, right_open: Flags) -> int:
+        """Return the similarity from which chance gives few enough pairs, from a sample."""
+        words = [
+            chosen(side.filters, with_filter(side, is_open))
+            for side, is_open in ((self._left, left_open), (self._right, right_open))
+        ]
+        self._first = first_bin(words[0], words[1], self._target.seed, self._threads)
+        return edge(self._first)
+
+    def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
+        """Fit everything that was found, and choose."""
+        kind = strongest_kind(self._left, self._right)
+        budget = max(LEAST_PAIRS, SHARE_OF_PAIRS * n_compared) / 2
+        within = [
+            inside(side, kind, self._first, budget, self._target.seed, self._threads)
+            for side in (self._left, self._right)
+        ]
+        filters = {each.tier: _counts(each) for each in found if each.tier in FILTER_TIERS}
+        if kind is None:
+            del filters[CONTRADICTED_TIER]  # nothing can contradict
+        seen = Observed(self._first, float(n_compared), filters, self._tokens, within, self._random)
+        mixture = fit(seen)
+        curves = self._curves(found, mixture)
+        persons = sum(mixture.matches.values()) / _records_a_person(mixture.duplicates)
+        choice = choose(curves, mixture.null_fit, precision=self._target.precision, persons=persons)
+        review = self._review(curves, choice)
+        recall, reason = self._recall(curves, mixture, choice, persons)
+        bar = bin_of(choice.bars(curves)[FILTER_TIERS[0]])
+        estimate = Estimate(
+            curves=curves,
+            choice=choice,
+            review=review,
+            recall=recall,
+            recall_reason=reason,
+            persons=persons,
+            share_right={
+                kind: mixture.matches[kind] / (mixture.matches[kind] + float(wrong.sum()))
+                for kind, wrong in mixture.wrong.items()
+            },
+            duplicates=mixture.duplicates,
+            namesakes=mixture.namesakes,
+            rows_sampled=tuple(each.rows for each in within),
+            pairs_sampled=int(sum(each.pairs for each in within)),
+            null_events=int(sum(each.counts[bar:].sum() for each in within)),
+            first_similarity=edge(self._first),
+            null_fit=mixture.null_fit,
+        )
+        bars = choice.bars(curves)
+        bars.setdefault(CONTRADICTED_TIER, bars[FILTER_TIERS[0]])
+        review.setdefault(CONTRADICTED_TIER, review[FILTER_TIERS[0]])
+        return Verdict(bars, review, estimate)
+
+    def _curves(self, found: Sequence[Found], mixture: Mixture) -> tuple[TierCurve, ...]:
+        """Follow one-to-one assignment, and set what it finds against what chance would."""
+        taken = Taken.nobody(len(self._left.records), len(self._right.records))
+        curves = []
+        for each in found:
+            if each.tier in self._bars:
+                pairs = each.pairs[each.reaching(self._bars[each.tier])]
+                kept = pairs[taken.take(pairs, BEFORE_ALL)].similarity
+                curves.append(self._token_curve(each.tier, mixture, histogram(kept[kept >= 0])))
+        tiers = [each for each in found if each.tier in mixture.null]
+        shifts = self._shifts(mixture)
+        pairs = Pairs.concat([each.pairs.weaker_by(shifts[each.tier]) for each in tiers])
+        matched = taken.take(pairs)
+        weakest = Pairs.concat([_below(each.pairs, self._first + _LOW_BINS) for each in tiers])
+        lost = taken.strength_of(weakest)
+        middle = np.arange(BINS) * STEP + STEP // 2
+        start = 0
+        for each in tiers:
+            stop = start + len(each.pairs)
+            kept = each.pairs.similarity[matched[start:stop]]
+            start = stop
+            null = mixture.null[each.tier] * share_free(lost, middle - shifts[each.tier])
+            right = mixture.matches[each.tier] * mixture.shape
+            curves.append(
+                TierCurve(
+                    each.tier,
+                    histogram(kept),
+                    null,
+                    _rising(right, null, self._first),
+                    by_null=True,
+                )
+            )
+        return tuple(curves)
+
+    def _shifts(self, mixture: Mixture) -> dict[str, int]:
+        """Return how much more similar pairs of a tier must be, before any bar is chosen."""
+        even = {}
+        for tier, null in mixture.null.items():
+            local = _rising(mixture.matches[tier] * mixture.shape, null, self._first)
+            even[tier] = edge(int(np.searchsorted(local, _EVEN)))
+        return {tier: bar - min(even.values()) for tier, bar in even.items()}
+
+    def _token_curve(self, kind: str, mixture: Mixture, found: Floats) -> TierCurve:
+        right, wrong = mixture.matches[kind] * mixture.shape, mixture.wrong[kind]
+        usual = int(np.searchsorted(self._random.cumsum(), self._random.sum() / 2))
+        return TierCurve(kind, found, wrong, _rising(right, wrong, usual), by_null=False)
+
+    def _review(self, curves: Sequence[TierCurve], choice: Choice) -> dict[str, int]:
+        accept = choice.bars(curves)
+        return {
+            curve.tier: min(edge(curve.bar(REVIEW_FLOOR)), accept[curve.tier])
+            if curve.by_null
+            else 0  # a token is a reason to look, whatever the filters say
+            for curve in curves
+        }
+
+    def _recall(
+        self, curves: Sequence[TierCurve], mixture: Mixture, choice: Choice, persons: float
+    ) -> tuple[Interval | None, str | None]:
+        """Estimate recall from what tokens say about pairs that filters would have missed."""
+        if not self._tokens:
+            return None, "no_tokens"
+        by_token = sum(mixture.matches[kind] for kind in self._tokens)
+        if by_token < _LEAST_TOKEN_MATCHES:
+            return None, "few_tokens"
+        if choice is NOTHING:
+            return Interval(0.0, 0.0, 0.0), None
+        reach = at_least(mixture.shape)
+        missed = doubt = 0.0
+        for curve in curves:
+            start = curve.bar(choice.cutoff)
+            kept = float(reach[start]) if start < BINS else 0.0
+            n_matches = mixture.matches[curve.tier]
+            missed += n_matches * (1 - kept)
+            doubt += n_matches**2 * kept * (1 - kept) / by_token
+        right = max(choice.found - choice.false, 0.0)
+        everybody = max(persons, right)
+        spread = 1.96 * float(np.sqrt(doubt + missed + choice.false + 0.25)) / everybody
+        value = right / everybody
+        return Interval(value, max(value - spread, 0.0), min(value + spread, 1.0)), None
+
+
+def _counts(found: Found) -> Floats:
+    similarity = found.pairs.similarity
+    return histogram(similarity[similarity >= 0])
+
+
+def _below(pairs: Pairs, place: int) -> Pairs:
+    return pairs[pairs.similarity < edge(place)]
+
+
+def _rising(right: Floats, wrong: Floats, start: int) -> Floats:
+    """Return the share of right ones; 0 below ``start``, and from there on never falling."""
+    local = right / (right + wrong)
+    local[:start] = 0
+    return np.maximum.accumulate(local)
+
+
+def _records_a_person(duplicates: Sequence[float]) -> float:
+    """Return how many pairs a common person makes when files have second records.
+
+    A share ``q`` of persons with two records gives a record ``2 q / (1 + q)`` partners on average.
+    """
+    return float(np.prod([1 + partners / max(2 - partners, 1.0) for partners in duplicates]))

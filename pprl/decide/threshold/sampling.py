@@ -1,0 +1,113 @@
+"""Samples of pairs of different people: inside each file, and at random between two.
+
+Inside one file nobody should meet himself, so the pairs found there say how alike different people
+of this very population are, at this very size. Rows are drawn, and each is compared with the whole
+file. The draw comes from a seed and is the same on every machine.
+
+It never looks at who a record is, and never compares by itself: see
+:mod:`pprl.candidates.exhaustive`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pprl.candidates.exhaustive import similar_pairs
+from pprl.compare.given import similarity_of
+from pprl.decide.threshold.bins import BINS, STEP, at_least, edge, histogram
+from pprl.decide.threshold.mixture import Within
+
+if TYPE_CHECKING:
+    from pprl.compare.packing import Words
+    from pprl.compare.pairs import Integers
+    from pprl.decide.threshold.bins import Floats
+    from pprl.decide.tiers import Side
+
+RANDOM_PAIRS = 50_000
+PILOT_ROWS = 1_000
+LEAST_ROWS = 500
+LEAST_PAIRS = 200_000_000
+"""Pairs inside the files that may always be compared: some tenths of a second."""
+SHARE_OF_PAIRS = 0.04
+"""Pairs inside the files for each pair between them, when that is more."""
+
+_PILOT_THRESHOLDS = range(800_000, 0, -100_000)
+_PAIRS_A_RECORD = 0.5  # by chance, of the smaller side, above the bin where comparison begins
+
+
+def random_similarities(left: Words, right: Words, seed: int) -> Floats:
+    """Return the histogram of pairs drawn at random, those without a filter left out."""
+    if not len(left) or not len(right):
+        return np.zeros(BINS)
+    draw = np.random.default_rng([seed, 0])
+    rows = draw.integers(0, len(left), RANDOM_PAIRS), draw.integers(0, len(right), RANDOM_PAIRS)
+    similarity = similarity_of(left, right, *rows)
+    return histogram(similarity[similarity >= 0])
+
+
+def first_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
+    """Return the bin from which on all pairs should be compared.
+
+    Above it chance alone gives half a pair for each record of the smaller side: low enough for
+    every pair that might be accepted, high enough to keep the comparison quick.
+    """
+    small, large = (left, right) if len(left) <= len(right) else (right, left)
+    rows = _drawn(len(small), PILOT_ROWS, np.random.default_rng([seed, 1]))
+    threshold = 0
+    for threshold in _PILOT_THRESHOLDS:
+        pairs = similar_pairs(small[rows], large, threshold, threads=threads)
+        reached = np.flatnonzero(
+            at_least(histogram(pairs.similarity)) >= _PAIRS_A_RECORD * len(rows)
+        )
+        if len(reached):
+            return max(int(reached[-1]), threshold // STEP)
+    return threshold // STEP
+
+
+def inside(
+    side: Side, kind: str | None, lowest_bin: int, n_pairs: float, seed: int, threads: int | None
+) -> Within:
+    """Compare some rows of a file with the whole file.
+
+    Parameters
+    ----------
+    side
+        The file.
+    kind
+        The token by which a second record of the same person is known, if there is one.
+    lowest_bin
+        Pairs below it aren't kept.
+    n_pairs
+        Pairs that may be compared, about.
+    """
+    filters = np.flatnonzero(side.records.has_filter())
+    words = side.filters if len(filters) == len(side.filters) else side.filters[filters]
+    most = max(LEAST_ROWS, int(n_pairs / max(len(words), 1)))
+    rows = _drawn(len(words), most, np.random.default_rng([seed, 2]))
+    pairs = similar_pairs(words[rows], words, edge(lowest_bin), threads=threads)
+    first, second = rows[pairs.left], pairs.right
+    others = first != second
+    first, second = filters[first[others]], filters[second[others]]
+    similarity = pairs.similarity[others]
+    same = np.zeros(len(first), dtype=np.bool_)
+    if kind is not None and kind in side.records.token_kinds:
+        tokens = side.records.token_column(kind)
+        equal = pc.equal(tokens.take(pa.array(first)), tokens.take(pa.array(second)))
+        same = np.asarray(pc.fill_null(equal, fill_value=False), dtype=np.bool_)
+    return Within(
+        rows=len(rows),
+        pairs=float(len(rows)) * max(len(words) - 1, 0),
+        counts=histogram(similarity[~same]),
+        same=histogram(similarity[same]),
+    )
+
+
+def _drawn(n_rows: int, most: int, draw: np.random.Generator) -> Integers:
+    """Return up to ``most`` different rows, ascending."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(draw.choice(n_rows, most, replace=False, shuffle=False))
