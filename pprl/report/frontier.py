@@ -15,6 +15,7 @@ counts only; no id, name or cell gets here. The same input gives the same text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import TYPE_CHECKING
 
 import altair as alt
@@ -32,7 +33,7 @@ _COLOURS = ("#1a1a1a", "#1f5a99", "#b03a2e", "#6b6b6b")
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
 _MARKS = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
 _GREY = "#6b6b6b"
-_LEAST_ROOM = 0.02  # shares shown beyond the worst of the best points
+_LEAST_ROOM = 0.005  # shares shown beyond the worst of the best points
 _LINE_GAP = 0.045  # of the height: from one name to the next
 
 
@@ -99,8 +100,8 @@ def _best(curve: Curve) -> tuple[float, float]:
 
 def _start(worst: float) -> float:
     """Return where an axis starts, so that the best points are well inside."""
-    room = max(_LEAST_ROOM, (1 - worst) / 2)
-    return max(0.0, round(worst - room - 0.005, 2))
+    room = max(_LEAST_ROOM, 0.8 * (1 - worst))
+    return max(0.0, floor((worst - room) * 200) / 200)
 
 
 def _inside(curve: Curve, left: float, bottom: float) -> list[tuple[float, float]]:

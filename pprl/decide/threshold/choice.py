@@ -10,6 +10,7 @@ with the largest expected F1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 REVIEW_FLOOR = 0.1
 """Least local precision of a pair that is worth a clerk's look."""
-SLACK = 0.02
-"""How far the lower end of the interval may stay below a target precision."""
+SLACK, FEW = 0.02, 3
+"""How far the lower end of the interval may stay below a target precision: a share of the matches,
+or a few of them, where there are so few that no interval could be short."""
 
 _TAIL = 0.025
 
@@ -137,8 +139,10 @@ def choose(
             f1 = 2 * (choice.found - choice.false) / (choice.found + persons)
             if f1 > best_f1:
                 best, best_f1 = choice, f1
-        elif choice.precision.value >= precision and choice.precision.low >= precision - SLACK:
-            return choice
+        elif choice.precision.value >= precision:
+            slack = max(SLACK, FEW / choice.found)
+            if choice.precision.low >= precision - slack:
+                return choice
     return best
 
 
@@ -172,7 +176,8 @@ def _precision(found: float, false: float, doubt: float) -> Interval:
         for half, tail in ((0.0, _TAIL), (0.5, 1 - _TAIL))
     )
     value = max(1 - false / found, 0.0)
-    return Interval(value, max(1 - high / found, 0.0), min(1 - low / found, 1.0))
+    # What will be found wrong is a whole number.
+    return Interval(value, max(1 - ceil(high) / found, 0.0), 1 - floor(low) / found)
 
 
 def _gamma(mean: float, variance: float, tail: float) -> float:

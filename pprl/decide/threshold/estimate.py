@@ -116,6 +116,8 @@ class Estimate:
 
     def precision_of(self, found: Found) -> Counts:
         """Return for each pair the chance in millionths that it is one person, ``int64 (n,)``."""
+        if not len(found.pairs):
+            return np.empty(0, dtype=np.int64)
         curve = next(each for each in self.curves if each.tier == found.tier)
         by_bin = np.round(curve.local_precision * MILLION).astype(np.int64)
         blind = round(self.share_right.get(found.tier, 0.0) * MILLION)

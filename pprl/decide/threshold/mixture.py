@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pprl.decide.threshold.bins import Floats
 
+CONTRADICTED = "contradicted"  # the tier of pairs whose tokens say no
+
 _ROUNDS = 200
 _SETTLED = 1e-4
 _NULL_BEND, _SHAPE_BEND, _WRONG_BEND = 0.03, 0.2, 0.1  # chosen on simulated registers
@@ -37,6 +39,7 @@ _TINY = 1e-12
 _CLEAR = 0.5  # least share of matches in a bin of filters that says something about their shape
 _LEAST_SLOPE = 0.03  # of log f per bin below what is seen: matches get rarer downwards
 _RANDOM_TAIL = 1e-3
+_FEW = 30  # pairs
 _SCALE_PRIOR = 100.0  # pairs; keeps the scale of a small file near 1
 _TOP_PRIOR = 0.002  # events; how little it takes to believe in namesakes
 
@@ -50,9 +53,12 @@ class Within:
     rows
         How many rows were looked at.
     pairs
-        How many pairs that made.
-    counts, same
-        ``float64 (201,)``: pairs by similarity, without and with an equal token.
+        How many pairs that made, of those that can be told to be different people where tokens
+        can tell: both have one.
+    counts
+        ``float64 (201,)``: such pairs by similarity, without those whose tokens are equal.
+    same
+        ``float64 (201,)``: pairs with an equal token.
     """
 
     rows: int
@@ -189,10 +195,7 @@ class _Fit:
         seen = self.seen
         null = {tier: seen.n_pairs * share * self.rate for tier, share in self.share.items()}
         partners = tuple(
-            float(same + other) / max(each.rows, 1)
-            for each, same, other in zip(
-                seen.within, (each.same.sum() for each in seen.within), self.duplicates, strict=True
-            )
+            self._partners(place) / max(each.rows, 1) for place, each in enumerate(seen.within)
         )
         namesakes = sum(
             each.pairs * scale * float(self.rate[TOP])
@@ -263,9 +266,11 @@ class _Fit:
             chances += self.matches[kind]
             self.matches[kind] = max(float(matched.sum()), 0.1)
             n_wrong = max(float(wrong.sum()), 0.1)
-            start = np.log(np.maximum(self.wrong[kind], _TINY)) - np.log(self.wrong[kind].sum())
-            curve = smooth(wrong, np.full(BINS, n_wrong), _WRONG_BEND, start)
-            self.wrong[kind] = n_wrong * np.exp(curve.log_rate)
+            shape = self.wrong[kind] / self.wrong[kind].sum()
+            if found.sum() >= _FEW:  # fewer pairs can't show a shape of their own
+                start = np.log(np.maximum(shape, _TINY))
+                shape = np.exp(smooth(wrong, np.full(BINS, n_wrong), _WRONG_BEND, start).log_rate)
+            self.wrong[kind] = n_wrong * shape
 
     def _update_null(self) -> None:
         counts, chances = self._null_counts, self._null_chances
@@ -273,6 +278,8 @@ class _Fit:
         for place, each in enumerate(self.seen.within):
             by_chance = each.pairs * self.scale[place] * self.rate
             by_match = self._duplicates(place, each) * self.shape
+            # Namesakes are believed in when there are more than chance makes of duplicates.
+            by_match[TOP] += 2 * np.sqrt(by_match[TOP] + 1)
             share = by_chance / (by_chance + by_match)
             null = each.counts * share * self.inside
             self.duplicates[place] = float(each.counts[self.inside].sum() - null.sum())
@@ -293,14 +300,24 @@ class _Fit:
         self.rate[TOP] = (top_counts + _TOP_PRIOR) / (top_chances + _TOP_PRIOR / max(tail, _TINY))
 
     def _duplicates(self, place: int, each: Within) -> float:
-        """Return the number of pairs inside a file that are one person without an equal token."""
+        """Return the number of counted pairs inside a file that are one person all the same."""
         inside = max(float(self.shape[self.inside].sum()), _TINY)
         if not self.seen.tokens:
             return max(self.duplicates[place] / inside, 1e-3)
-        # A person's two records lack an equal token as often in one file as in two.
-        without = sum(self.matches[tier] for tier in self.seen.filters)
-        equal = sum(self.matches[kind] for kind in self.seen.tokens)
-        return max(float(each.same[self.inside].sum()) * without / equal / inside, 1e-3)
+        # A person's two records contradict each other as often in one file as in two.
+        against = self.matches.get(CONTRADICTED, 0.0) / self._equal()
+        return max(float(each.same[self.inside].sum()) * against / inside, 1e-3)
+
+    def _partners(self, place: int) -> float:
+        """Return the number of pairs inside a file that are one person, all tiers together."""
+        if not self.seen.tokens:
+            return self.duplicates[place]
+        same = float(self.seen.within[place].same.sum())
+        return same * sum(self.matches.values()) / self._equal()
+
+    def _equal(self) -> float:
+        """Return the number of matches with an equal token."""
+        return sum(self.matches[kind] for kind in self.seen.tokens)
 
     def _update_shape(self, counts: Floats, chances: Floats) -> None:
         """Smooth the shape of matches, equal filters apart; below what is seen it falls."""

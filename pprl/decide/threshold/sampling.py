@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pprl.buffers import valid
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.compare.given import similarity_of
 from pprl.decide.threshold.bins import BINS, STEP, at_least, edge, histogram
@@ -35,8 +36,10 @@ LEAST_PAIRS = 200_000_000
 SHARE_OF_PAIRS = 0.04
 """Pairs inside the files for each pair between them, when that is more."""
 
+_LEAST_KNOWN = 0.3
 _PILOT_THRESHOLDS = range(800_000, 0, -100_000)
-_PAIRS_A_RECORD = 0.5  # by chance, of the smaller side, above the bin where comparison begins
+_PAIRS_A_RECORD = 0.4  # by chance, in the band above the bin where comparison begins
+_BAND = 10  # bins
 
 
 def random_similarities(left: Words, right: Words, seed: int) -> Floats:
@@ -52,19 +55,21 @@ def random_similarities(left: Words, right: Words, seed: int) -> Floats:
 def first_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
     """Return the bin from which on all pairs should be compared.
 
-    Above it chance alone gives half a pair for each record of the smaller side: low enough for
-    every pair that might be accepted, high enough to keep the comparison quick.
+    Above it chance alone gives about half a pair for each record of the smaller side: low enough
+    for every pair that might be accepted, high enough to keep the comparison quick. Chance is
+    seen inside the larger file; the band just above the bin counts, so that second records of a
+    person, most of them near 1, don't.
     """
-    small, large = (left, right) if len(left) <= len(right) else (right, left)
-    rows = _drawn(len(small), PILOT_ROWS, np.random.default_rng([seed, 1]))
+    words = right if len(left) <= len(right) else left
+    rows = _drawn(len(words), PILOT_ROWS, np.random.default_rng([seed, 1]))
     threshold = 0
     for threshold in _PILOT_THRESHOLDS:
-        pairs = similar_pairs(small[rows], large, threshold, threads=threads)
-        reached = np.flatnonzero(
-            at_least(histogram(pairs.similarity)) >= _PAIRS_A_RECORD * len(rows)
-        )
-        if len(reached):
-            return max(int(reached[-1]), threshold // STEP)
+        pairs = similar_pairs(words[rows], words, threshold, threads=threads)
+        above = at_least(histogram(pairs.similarity[rows[pairs.left] != pairs.right]))
+        band = above - np.append(above[_BAND:], np.zeros(_BAND))
+        reached = np.flatnonzero(band >= max(_PAIRS_A_RECORD * len(rows), 1))
+        if len(reached) and reached[-1] >= threshold // STEP:
+            return int(reached[-1])
     return threshold // STEP
 
 
@@ -93,16 +98,23 @@ def inside(
     others = first != second
     first, second = filters[first[others]], filters[second[others]]
     similarity = pairs.similarity[others]
-    same = np.zeros(len(first), dtype=np.bool_)
-    if kind is not None and kind in side.records.token_kinds:
-        tokens = side.records.token_column(kind)
-        equal = pc.equal(tokens.take(pa.array(first)), tokens.take(pa.array(second)))
-        same = np.asarray(pc.fill_null(equal, fill_value=False), dtype=np.bool_)
+    n_compared = float(len(rows)) * max(len(words) - 1, 0)
+    if kind is None:
+        return Within(len(rows), n_compared, histogram(similarity), np.zeros(BINS))
+    tokens = side.records.token_column(kind)
+    known = valid(tokens)
+    equal = pc.equal(tokens.take(pa.array(first)), tokens.take(pa.array(second)))
+    same = np.asarray(pc.fill_null(equal, fill_value=False), dtype=np.bool_)
+    if known[filters].mean() < _LEAST_KNOWN:
+        return Within(
+            len(rows), n_compared, histogram(similarity[~same]), histogram(similarity[same])
+        )
+    # Most second records of a person have an equal token or lack one: leaving out pairs without
+    # leaves hardly any of them.
+    told = known[first] & known[second] & ~same
+    share = float(known[filters[rows]].mean() * known[filters].mean())
     return Within(
-        rows=len(rows),
-        pairs=float(len(rows)) * max(len(words) - 1, 0),
-        counts=histogram(similarity[~same]),
-        same=histogram(similarity[same]),
+        len(rows), n_compared * share, histogram(similarity[told]), histogram(similarity[same])
     )
 
 

@@ -236,7 +236,11 @@ def _scored(matches: Matches, sets: Sequence[EncodedSet], entities: Sequence[Num
         }
     )
     info = matches.info
-    contradicted = [each.accept.get(CONTRADICTED_TIER) for each in info.pairs]
+    contradicted = [
+        each.accept.get(CONTRADICTED_TIER)
+        for each in info.pairs
+        if info.token_threshold is not None
+    ]
     return Point(
         threshold=info.threshold,
         token_threshold=info.token_threshold,

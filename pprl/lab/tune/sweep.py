@@ -9,8 +9,8 @@ parties by largest total instead, which differs in a few contested records.
 A threshold is a similarity of filters. Evidence beside the filters moves it: where a token is
 equal, a lower bar does, and where the strongest token contradicts, a higher one is asked for. So
 there is a curve over all thresholds for each of several token thresholds, and for each of several
-margins above the threshold for contradicted pairs. What counts as found, right and findable is as
-in :mod:`pprl.lab.evaluate`.
+margins above the threshold for contradicted pairs. All kinds of token share one bar here. What
+counts as found, right and findable is as in :mod:`pprl.lab.evaluate`.
 
 It never estimates anything: every number here needs labels.
 
@@ -23,7 +23,7 @@ It never estimates anything: every number here needs labels.
 >>> curve = sweep([encoded([0b1111, 0b111000]), encoded([0b0111])],
 ...               [np.array([1, 2]), np.array([1])])
 >>> curve.best().threshold, curve.threshold[curve.found > 0].max()
-(0.4, np.float64(0.85))
+(0.2, np.float64(0.85))
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 HUNDREDTH = 10_000  # in millionths
-LOWEST = 40  # hundredths: below, filters of strangers are as similar as that
+LOWEST = 20  # hundredths: below, filters of strangers are as similar as that
 TOKEN_THRESHOLDS = tuple(range(30, 100, 5))  # hundredths, too
 MARGINS = (4, 0, 2, 6, 8, 10)  # the usual one first
 PAIRS_A_RECORD = 20
@@ -110,7 +110,7 @@ def sweep(
     Notes
     -----
     Compares all pairs of filters once: about a thousand million a second and core, slower than a
-    link, since low similarities are kept. The lowest threshold is 0.4, or higher where more
+    link, since low similarities are kept. The lowest threshold is 0.2, or higher where more
     than 20 pairs a record (but a million) reach it: pairs at such a similarity are chance.
     """
     offsets = np.cumsum([0, *(len(each) for each in sets)])
