@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from pprl.decide.judge import Given, Judge
     from pprl.decide.threshold.estimate import Target
-    from pprl.decide.tiers import Side
+    from pprl.decide.tiers import Bounds, Side
     from pprl.encoded import EncodedSet, Header
     from pprl.matches import Matches
 
@@ -114,9 +114,10 @@ def link(
     for first, second in combinations(range(len(opened)), 2):
         _check_comparable(opened[first].header, opened[second].header, first + 1, second + 1)
     sides = [Side.of(each) for each in opened]
-    judges = [_judge(asked, left, right, threads) for left, right in combinations(sides, 2)]
+    bounds = Bounds(max_pairs, threads)
+    judges = [_judge(asked, left, right, bounds) for left, right in combinations(sides, 2)]
     tiers = (*tier_kinds(sides), *FILTER_TIERS)
-    matching = match(sides, judges, Bounds(max_pairs, threads), progress)
+    matching = match(sides, judges, bounds, progress)
     info = link_info(matching, tiers, asked, [len(each) for each in opened])
     return Matches(
         table=group_table(opened, matching, tiers, info),
@@ -149,11 +150,11 @@ def _asked(
     return Given(threshold_millionths(threshold), threshold_millionths(tokens))
 
 
-def _judge(asked: Given | Target, left: Side, right: Side, threads: int | None) -> Judge:
+def _judge(asked: Given | Target, left: Side, right: Side, bounds: Bounds) -> Judge:
     from pprl.decide.judge import Given  # noqa: PLC0415 - see above
     from pprl.decide.threshold.estimate import Estimator  # noqa: PLC0415
 
-    return asked if isinstance(asked, Given) else Estimator(left, right, asked, threads)
+    return asked if isinstance(asked, Given) else Estimator(left, right, asked, bounds)
 
 
 def _check_comparable(one: Header, other: Header, position: int, other_position: int) -> None:

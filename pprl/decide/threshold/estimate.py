@@ -15,7 +15,7 @@ import numpy as np
 from pprl.compare.measure import MILLION
 from pprl.compare.pairs import Pairs
 from pprl.decide.judge import Verdict
-from pprl.decide.threshold.bins import BINS, STEP, at_least, bin_of, edge, histogram
+from pprl.decide.threshold.bins import BINS, STEP, TOP, at_least, bin_of, edge, histogram
 from pprl.decide.threshold.choice import (
     NOTHING,
     REVIEW_FLOOR,
@@ -27,13 +27,22 @@ from pprl.decide.threshold.choice import (
 from pprl.decide.threshold.mixture import Observed, fit
 from pprl.decide.threshold.sampling import (
     LEAST_PAIRS,
+    PILOT_ROWS,
     SHARE_OF_PAIRS,
-    first_bin,
+    crowded_bin,
     inside,
     random_similarities,
+    some_open,
 )
 from pprl.decide.threshold.selection import BEFORE_ALL, Taken, share_free
-from pprl.decide.tiers import CONTRADICTED_TIER, FILTER_TIERS, chosen, strongest_kind, with_filter
+from pprl.decide.tiers import (
+    CONTRADICTED_TIER,
+    FILTER_TIERS,
+    chosen,
+    filter_pairs,
+    strongest_kind,
+    with_filter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,13 +50,17 @@ if TYPE_CHECKING:
     from pprl.compare.measure import Counts
     from pprl.decide.assignment import Flags
     from pprl.decide.threshold.bins import Floats
-    from pprl.decide.threshold.mixture import Mixture
+    from pprl.decide.threshold.mixture import Mixture, Within
     from pprl.decide.threshold.smoothing import Smooth
-    from pprl.decide.tiers import Found, Side
+    from pprl.decide.tiers import Bounds, Found, Side
 
 _LEAST_TOKEN_MATCHES = 30
 _LOW_BINS = 8  # above the first one: chance pairs, to learn how many find their records free
 _EVEN = 0.5
+_FAR_BELOW = 10  # bins
+_BELOW_CROWDED = 20  # bins
+_LEAST_FREE = 1e-3
+_HOPELESS = 0.02  # local precision; well below what goes to review
 
 
 @dataclass(frozen=True)
@@ -128,10 +141,12 @@ class Estimate:
 class Estimator:
     """Finds the bars of one pair of parties; see :class:`pprl.decide.judge.Judge`."""
 
-    def __init__(self, left: Side, right: Side, target: Target, threads: int | None) -> None:
+    def __init__(self, left: Side, right: Side, target: Target, bounds: Bounds) -> None:
         self._left, self._right = left, right
         self._target = target
-        self._threads = threads
+        self._bounds = bounds
+        self._threads = bounds.threads
+        self._kind = strongest_kind(left, right)
         ours, theirs = (
             chosen(side.filters, with_filter(side, side.all_open())) for side in (left, right)
         )
@@ -149,27 +164,53 @@ class Estimator:
         return self._bars[found.tier]
 
     def first_similarity(self, left_open: Flags, right_open: Flags) -> int:
-        """Return the similarity from which chance gives few enough pairs, from a sample."""
-        words = [
-            chosen(side.filters, with_filter(side, is_open))
-            for side, is_open in ((self._left, left_open), (self._right, right_open))
+        """Return a similarity safely below every pair that could go to review, from a sample.
+
+        Comparing takes longer the lower it starts, so that it is worth a pilot: some records of
+        the smaller side with all of the larger.
+        """
+        sides = (self._left, self._right)
+        rows = [with_filter(*each) for each in zip(sides, (left_open, right_open), strict=True)]
+        words = [chosen(side.filters, part) for side, part in zip(sides, rows, strict=True)]
+        seed, threads = self._target.seed, self._threads
+        crowded = crowded_bin(words[0], words[1], seed, threads)
+        lowest = max(crowded - _BELOW_CROWDED, 0)
+        small = 0 if len(words[0]) <= len(words[1]) else 1
+        is_open = [left_open, right_open]
+        is_open[small] = some_open(
+            is_open[small] & sides[small].records.has_filter(), PILOT_ROWS, seed
+        )
+        found, n_compared = filter_pairs(
+            self._left, self._right, is_open[0], is_open[1], edge(lowest), self._bounds
+        )
+        if not n_compared:
+            self._first = crowded
+            return edge(crowded)
+        within = inside(sides[1 - small], self._kind, lowest, n_compared, seed, threads)
+        mixture = fit(self._observed(found, lowest, n_compared, [within]))
+        # What one-to-one assignment will leave of chance, as far as a pilot can tell.
+        matched = min(
+            sum(mixture.matches[tier] for tier in mixture.null) / int(is_open[small].sum()), 1.0
+        )
+        share = len(words[small]) / len(words[1 - small])
+        free = max((1 - matched) * (1 - matched * share), _LEAST_FREE)
+        bars = [
+            np.searchsorted(
+                _rising(mixture.matches[tier] * mixture.shape, null * free, lowest), _HOPELESS
+            )
+            for tier, null in mixture.null.items()
         ]
-        self._first = first_bin(words[0], words[1], self._target.seed, self._threads)
+        self._first = min(int(min(bars)), TOP)
         return edge(self._first)
 
     def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
         """Fit everything that was found, and choose."""
-        kind = strongest_kind(self._left, self._right)
         budget = max(LEAST_PAIRS, SHARE_OF_PAIRS * n_compared) / 2
         within = [
-            inside(side, kind, self._first, budget, self._target.seed, self._threads)
+            inside(side, self._kind, self._first, budget, self._target.seed, self._threads)
             for side in (self._left, self._right)
         ]
-        filters = {each.tier: _counts(each) for each in found if each.tier in FILTER_TIERS}
-        if kind is None:
-            del filters[CONTRADICTED_TIER]  # nothing can contradict
-        seen = Observed(self._first, float(n_compared), filters, self._tokens, within, self._random)
-        mixture = fit(seen)
+        mixture = fit(self._observed(found, self._first, n_compared, within))
         curves = self._curves(found, mixture)
         persons = sum(mixture.matches.values()) / _records_a_person(mixture.duplicates)
         choice = choose(curves, mixture.null_fit, precision=self._target.precision, persons=persons)
@@ -200,6 +241,14 @@ class Estimator:
         review.setdefault(CONTRADICTED_TIER, review[FILTER_TIERS[0]])
         return Verdict(bars, review, estimate)
 
+    def _observed(
+        self, found: Sequence[Found], lowest: int, n_compared: int, within: Sequence[Within]
+    ) -> Observed:
+        filters = {each.tier: _counts(each) for each in found if each.tier in FILTER_TIERS}
+        if self._kind is None:
+            del filters[CONTRADICTED_TIER]  # nothing can contradict
+        return Observed(lowest, float(n_compared), filters, self._tokens, within, self._random)
+
     def _curves(self, found: Sequence[Found], mixture: Mixture) -> tuple[TierCurve, ...]:
         """Follow one-to-one assignment, and set what it finds against what chance would."""
         taken = Taken.nobody(len(self._left.records), len(self._right.records))
@@ -210,7 +259,7 @@ class Estimator:
                 kept = pairs[taken.take(pairs, BEFORE_ALL)].similarity
                 curves.append(self._token_curve(each.tier, mixture, histogram(kept[kept >= 0])))
         tiers = [each for each in found if each.tier in mixture.null]
-        shifts = self._shifts(mixture)
+        even, shifts = self._shifts(mixture)
         pairs = Pairs.concat([each.pairs.weaker_by(shifts[each.tier]) for each in tiers])
         matched = taken.take(pairs)
         weakest = Pairs.concat([_below(each.pairs, self._first + _LOW_BINS) for each in tiers])
@@ -221,26 +270,28 @@ class Estimator:
             stop = start + len(each.pairs)
             kept = each.pairs.similarity[matched[start:stop]]
             start = stop
-            null = mixture.null[each.tier] * share_free(lost, middle - shifts[each.tier])
+            free = share_free(lost, middle - shifts[each.tier])
+            null = mixture.null[each.tier] * free
             right = mixture.matches[each.tier] * mixture.shape
-            curves.append(
-                TierCurve(
-                    each.tier,
-                    histogram(kept),
-                    null,
-                    _rising(right, null, self._first),
-                    by_null=True,
-                )
-            )
+            # Far below the bar chance pairs take each other's records, and those of matches too:
+            # what that leaves of either says nothing about a pair.
+            low = max(bin_of(shifts[each.tier] + even) - _FAR_BELOW, self._first)
+            free[:low] = free[low]
+            local = _rising(right, mixture.null[each.tier] * free, self._first)
+            curves.append(TierCurve(each.tier, histogram(kept), null, local, by_null=True))
         return tuple(curves)
 
-    def _shifts(self, mixture: Mixture) -> dict[str, int]:
-        """Return how much more similar pairs of a tier must be, before any bar is chosen."""
+    def _shifts(self, mixture: Mixture) -> tuple[int, dict[str, int]]:
+        """Return where pairs are even, and how much more similar those of each tier must be.
+
+        Before any bar is chosen, and for the tier that needs least.
+        """
         even = {}
         for tier, null in mixture.null.items():
             local = _rising(mixture.matches[tier] * mixture.shape, null, self._first)
             even[tier] = edge(int(np.searchsorted(local, _EVEN)))
-        return {tier: bar - min(even.values()) for tier, bar in even.items()}
+        least = min(even.values())
+        return least, {tier: bar - least for tier, bar in even.items()}
 
     def _token_curve(self, kind: str, mixture: Mixture, found: Floats) -> TierCurve:
         right, wrong = mixture.matches[kind] * mixture.shape, mixture.wrong[kind]

@@ -25,6 +25,7 @@ from pprl.decide.threshold.mixture import Within
 if TYPE_CHECKING:
     from pprl.compare.packing import Words
     from pprl.compare.pairs import Integers
+    from pprl.decide.assignment import Flags
     from pprl.decide.threshold.bins import Floats
     from pprl.decide.tiers import Side
 
@@ -33,7 +34,7 @@ PILOT_ROWS = 1_000
 LEAST_ROWS = 500
 LEAST_PAIRS = 200_000_000
 """Pairs inside the files that may always be compared: some tenths of a second."""
-SHARE_OF_PAIRS = 0.04
+SHARE_OF_PAIRS = 0.03
 """Pairs inside the files for each pair between them, when that is more."""
 
 _LEAST_KNOWN = 0.3
@@ -52,13 +53,11 @@ def random_similarities(left: Words, right: Words, seed: int) -> Floats:
     return histogram(similarity[similarity >= 0])
 
 
-def first_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
-    """Return the bin from which on all pairs should be compared.
+def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
+    """Return the bin above which chance gives about half a pair for each record.
 
-    Above it chance alone gives about half a pair for each record of the smaller side: low enough
-    for every pair that might be accepted, high enough to keep the comparison quick. Chance is
-    seen inside the larger file; the band just above the bin counts, so that second records of a
-    person, most of them near 1, don't.
+    Chance is seen inside the larger file; the band just above the bin counts, so that second
+    records of a person, most of them near 1, don't.
     """
     words = right if len(left) <= len(right) else left
     rows = _drawn(len(words), PILOT_ROWS, np.random.default_rng([seed, 1]))
@@ -116,6 +115,14 @@ def inside(
     return Within(
         len(rows), n_compared * share, histogram(similarity[told]), histogram(similarity[same])
     )
+
+
+def some_open(is_open: Flags, most: int, seed: int) -> Flags:
+    """Return up to ``most`` of the open records, drawn at random."""
+    rows = np.flatnonzero(is_open)
+    drawn = np.zeros(len(is_open), dtype=np.bool_)
+    drawn[rows[_drawn(len(rows), most, np.random.default_rng([seed, 3]))]] = True
+    return drawn
 
 
 def _drawn(n_rows: int, most: int, draw: np.random.Generator) -> Integers:
