@@ -31,6 +31,7 @@ SLACK, FEW = 0.02, 3
 or a few of them, where there are so few that no interval could be short."""
 
 _TAIL = 0.025
+_NOTHING = 1e-100  # pairs; so few that floating point has no quantile for them
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class TierCurve:
         Its name.
     found
         Matches found.
-    expected_false
-        Those expected to be different people.
+    expected_right, expected_false
+        How many matches of one person and of different people the estimate expects.
     local_precision
         Chance that a pair of the bin is one person; never falls with similarity.
     by_null
@@ -53,6 +54,7 @@ class TierCurve:
 
     tier: str
     found: Floats
+    expected_right: Floats
     expected_false: Floats
     local_precision: Floats
     by_null: bool
@@ -64,7 +66,12 @@ class TierCurve:
     def above(self, place: int) -> TierCurve:
         """Return the part of the curve from a bin up."""
         kept = np.arange(BINS) >= place
-        return replace(self, found=self.found * kept, expected_false=self.expected_false * kept)
+        return replace(
+            self,
+            found=self.found * kept,
+            expected_right=self.expected_right * kept,
+            expected_false=self.expected_false * kept,
+        )
 
 
 @dataclass(frozen=True)
@@ -133,13 +140,15 @@ def choose(
     best, best_f1 = NOTHING, -1.0
     for cutoff in steps:
         choice = expected(curves, null_fit, float(cutoff))
-        if not choice.found:
+        # The curves decide, not the matches that happen to lie beside a bar.
+        right = sum(float(each.expected_right[each.bar(cutoff) :].sum()) for each in curves)
+        if not choice.found or not right:
             continue
         if precision is None:
-            f1 = 2 * (choice.found - choice.false) / (choice.found + persons)
+            f1 = 2 * right / (right + choice.false + persons)
             if f1 > best_f1:
                 best, best_f1 = choice, f1
-        elif choice.precision.value >= precision:
+        elif min(right / (right + choice.false), choice.precision.value) >= precision:
             slack = max(SLACK, FEW / choice.found)
             if choice.precision.low >= precision - slack:
                 return choice
@@ -177,10 +186,10 @@ def _precision(found: float, false: float, doubt: float) -> Interval:
     )
     value = max(1 - false / found, 0.0)
     # What will be found wrong is a whole number.
-    return Interval(value, max(1 - ceil(high) / found, 0.0), 1 - floor(low) / found)
+    return Interval(value, max(1 - ceil(high) / found, 0.0), max(1 - floor(low) / found, 0.0))
 
 
 def _gamma(mean: float, variance: float, tail: float) -> float:
-    if mean <= 0:
+    if mean < _NOTHING:
         return 0.0
     return float(gammaincinv(mean**2 / variance, tail) * variance / mean)

@@ -60,6 +60,7 @@ _EVEN = 0.5
 _FAR_BELOW = 10  # bins
 _BELOW_CROWDED = 20  # bins
 _LEAST_FREE = 1e-3
+_ENOUGH_CHANCE = 3_000  # pairs of different people, to see how fast they get rarer
 _HOPELESS = 0.02  # local precision; well below what goes to review
 
 
@@ -200,7 +201,10 @@ class Estimator:
             )
             for tier, null in mixture.null.items()
         ]
-        self._first = min(int(min(bars)), TOP)
+        whole = len(words[0]) * len(words[1]) / n_compared
+        chance = at_least(sum(mixture.null.values(), np.zeros(BINS))) * whole
+        enough = int(np.flatnonzero(chance >= min(_ENOUGH_CHANCE, chance[lowest]))[-1])
+        self._first = min(int(min(bars)), max(enough, lowest), TOP)
         return edge(self._first)
 
     def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
@@ -278,7 +282,7 @@ class Estimator:
             low = max(bin_of(shifts[each.tier] + even) - _FAR_BELOW, self._first)
             free[:low] = free[low]
             local = _rising(right, mixture.null[each.tier] * free, self._first)
-            curves.append(TierCurve(each.tier, histogram(kept), null, local, by_null=True))
+            curves.append(TierCurve(each.tier, histogram(kept), right, null, local, by_null=True))
         return tuple(curves)
 
     def _shifts(self, mixture: Mixture) -> tuple[int, dict[str, int]]:
@@ -296,7 +300,7 @@ class Estimator:
     def _token_curve(self, kind: str, mixture: Mixture, found: Floats) -> TierCurve:
         right, wrong = mixture.matches[kind] * mixture.shape, mixture.wrong[kind]
         usual = int(np.searchsorted(self._random.cumsum(), self._random.sum() / 2))
-        return TierCurve(kind, found, wrong, _rising(right, wrong, usual), by_null=False)
+        return TierCurve(kind, found, right, wrong, _rising(right, wrong, usual), by_null=False)
 
     def _review(self, curves: Sequence[TierCurve], choice: Choice) -> dict[str, int]:
         accept = choice.bars(curves)
