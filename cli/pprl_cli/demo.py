@@ -10,6 +10,7 @@ import typer
 
 from pprl_cli import ui
 from pprl_cli.lab_evaluate import show_evaluation
+from pprl_cli.lab_link import show_estimate
 
 DTSEN_PER_KRS = 5
 
@@ -53,8 +54,9 @@ def demo(
         encode(path, schema, key, out=target, force=force)
 
     ui.say("demo.link", pairs=sizes[0] * sizes[1])
-    matches = link(encoded, threshold=0.8)
-    matches.to_csv(out / "matches.csv", force=force)
+    matches = link(encoded)
+    matches.to_csv(out / "matches.csv", force=force, language=ui.language())
+    show_estimate(matches.info)
 
     ui.say("demo.evaluate")
     result = evaluate(out / "matches.csv", made.truth_path)

@@ -130,9 +130,14 @@ def threshold(
 
 
 def show_link(info: LinkInfo) -> None:
-    """Say what was matched by which evidence, at which thresholds, and how good it should be."""
+    """Say what was matched by which evidence, and how good it should be."""
     for tier, count in info.rows_by_tier.items():
         ui.say("link.tier", tier=tier, count=count)
+    show_estimate(info)
+
+
+def show_estimate(info: LinkInfo) -> None:
+    """Say which thresholds were found, and how good the matches should be."""
     if not info.pairs:
         return
     for pair in info.pairs:

@@ -56,6 +56,31 @@ def dice_millionths(
     return np.asarray(2 * common * MILLION // np.maximum(total, 1), dtype=np.int64)
 
 
+def lenient_millionths(dice: Counts, a: Counts, b: Counts) -> Counts:
+    """Return the mean of the Dice and the overlap coefficient, rounded down to millionths.
+
+    The overlap coefficient divides the common bits by the bits of the smaller filter: what one
+    record doesn't say, a missing field or a shortened name, doesn't count as disagreement. Alone
+    it would let a nearly empty record resemble everybody; the mean counts it half.
+
+    Parameters
+    ----------
+    dice
+        Dice coefficients in millionths, none negative: int64, from :func:`dice_millionths`.
+    a, b
+        Bits set in either filter.
+
+    >>> int(lenient_millionths(np.int64(857_142), np.int64(3), np.int64(4)))  # 3 of 3 in common
+    928571
+    """
+    total = np.maximum(a + b, 1)
+    common = -(-dice * total // (2 * MILLION))  # exact: rounding took off less than a bit
+    smaller = np.maximum(np.minimum(a, b), 1)  # an empty filter has nothing in common
+    return np.asarray(
+        common * MILLION * (2 * smaller + total) // (2 * smaller * total), dtype=np.int64
+    )
+
+
 def least_common_dice(threshold: int, n_bits: int) -> Counts:
     """Return for each sum of bits set how many common bits reach ``threshold`` millionths.
 

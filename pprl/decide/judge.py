@@ -57,18 +57,21 @@ class Verdict:
         """
         strength = found.pairs.similarity.astype(np.int64)
         if found.tier in FILTER_TIERS:
-            strength -= self.accept[found.tier] - min(self.accept[tier] for tier in FILTER_TIERS)
+            strength -= self.accept[found.tier] - self.accept[FILTER_TIERS[0]]
         return strength
 
 
 class Judge(Protocol):
     """Says how similar is similar enough for one pair of parties."""
 
+    def weigh(self, found: Found) -> Found:
+        """Return the pairs with the similarity that decides."""
+
     def token_bar(self, found: Found) -> int:
         """Return the similarity from which pairs with an equal token count as matched for now."""
 
     def first_similarity(self, left_open: Flags, right_open: Flags) -> int:
-        """Return the similarity from which filters of open records are compared."""
+        """Return the Dice coefficient from which filters of open records are compared."""
 
     def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
         """Return the bars that decide, everything seen."""
@@ -80,6 +83,10 @@ class Given:
 
     threshold: int
     token_threshold: int
+
+    def weigh(self, found: Found) -> Found:
+        """Return the pairs as they are: a threshold that somebody gives is a Dice coefficient."""
+        return found
 
     def token_bar(self, found: Found) -> int:  # noqa: ARG002 - the same for every kind
         """Return the given bar."""

@@ -199,7 +199,7 @@ def _find(
     left_open, right_open = left.all_open(), right.all_open()
     found = []
     for kind in shared_kinds(left, right):
-        each = token_pairs(kind, left, right, left_open, right_open, bounds)
+        each = judge.weigh(token_pairs(kind, left, right, left_open, right_open, bounds))
         found.append(each)
         reached = each.pairs[each.reaching(judge.token_bar(each))]
         if one_to_one:
@@ -210,7 +210,7 @@ def _find(
     tiers, compared = filter_pairs(left, right, left_open, right_open, threshold, bounds, report)
     if report is not None:
         report(0, 0)  # also where nothing was left to compare
-    return [*found, *tiers], compared
+    return [*found, *map(judge.weigh, tiers)], compared
 
 
 class _Decision:

@@ -23,11 +23,14 @@ import pyarrow.compute as pc
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.candidates.tokens import equal_tokens
 from pprl.compare.given import similarity_of
+from pprl.compare.measure import lenient_millionths
+from pprl.compare.packing import count_bits
 from pprl.compare.pairs import NO_FILTER, Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pprl.compare.measure import Counts
     from pprl.compare.packing import Words
     from pprl.decide.assignment import Flags
     from pprl.encoded import EncodedSet
@@ -59,15 +62,27 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Side:
-    """One party's records as the tiers need them."""
+    """One party's records as the tiers need them.
+
+    Attributes
+    ----------
+    records
+        The set.
+    filters
+        ``uint64 (records, words)``, mapped once for all tiers.
+    set_bits
+        ``int64 (records,)``: bits set in each filter.
+    """
 
     records: EncodedSet
     filters: Words
+    set_bits: Counts
 
     @classmethod
     def of(cls, records: EncodedSet) -> Side:
-        """Map the filters once for all tiers."""
-        return cls(records, records.filter_words())
+        """Map the filters, and count their bits."""
+        filters = records.filter_words()
+        return cls(records, filters, count_bits(filters))
 
     def all_open(self) -> Flags:
         """Return a fresh mark for each record."""
@@ -97,6 +112,18 @@ class Found:
         """Pairs of which a record has no filter."""
         blind: Flags = self.pairs.similarity == NO_FILTER
         return blind
+
+    def leniently(self, left: Side, right: Side) -> Found:
+        """Return the pairs with the mean of Dice and overlap coefficient as their similarity."""
+        pairs = self.pairs
+        seen = np.flatnonzero(~self.blind)
+        similarity = pairs.similarity.copy()
+        similarity[seen] = lenient_millionths(
+            pairs.similarity[seen].astype(np.int64),
+            left.set_bits[pairs.left[seen]],
+            right.set_bits[pairs.right[seen]],
+        )
+        return Found(self.tier, Pairs(pairs.left, pairs.right, similarity), self.vouched)
 
     def only(self, chosen: Flags) -> Found:
         """Return some of the pairs."""

@@ -63,9 +63,7 @@ def measure(setting, seed):
             encoder = Encoder(schema, KEY, columns.fields, columns.id_column)
             sets.append(encode_table(encoder, source, threads=1)[0])
         labels = Labels.read(open_data(made.truth_path), len(sets))
-        entities = [
-            labels.of(party, each.ids, path="") for party, each in enumerate(sets)
-        ]
+        entities = [labels.of(party, each.ids, path="") for party, each in enumerate(sets)]
     return compare(sets, entities, threads=1)
 
 
@@ -92,6 +90,8 @@ def compare(sets, entities, threads):
             "estimated_precision": info.estimated_precision or 0.0,
             "estimated_recall": info.estimated_recall,
             "best_recall": None if best is None else best.score.recall.value,
+            "interval": [low, high],
+            "found": score.found,
             "covered": low <= (score.precision.value or 0.0) <= high,
             "threshold": info.threshold,
         }
@@ -119,7 +119,8 @@ def show(lines):
         ]  # fmt: skip
         for target in ("0.99", "0.95"):
             cells += [
-                averaged(results, target, column) for column in ("precision", "recall", "best_recall")
+                averaged(results, target, column)
+                for column in ("precision", "recall", "best_recall")
             ]
         shown = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
         print(f"| {name} | {' | '.join(shown)} |", flush=True)
@@ -127,29 +128,39 @@ def show(lines):
 
 def verdicts(lines):
     """Count the settings that reach what issue and docs promise."""
+
     def settings(holds):
         return f"{sum(holds(results) for _, results in lines)} of {len(lines)}"
 
     def gap(target, one, other):
-        return lambda results: (averaged(results, target, other) or 0.0) - (
-            averaged(results, target, one) or 0.0
+        return lambda results: (
+            (averaged(results, target, other) or 0.0) - (averaged(results, target, one) or 0.0)
         )
 
-    print(f"\nF1 within 0.01 of the best: "
-          f"{settings(lambda r: mean(x['best_f1'] for x in r) - averaged(r, 'f1', 'f1') <= 0.01)}")
+    print(
+        f"\nF1 within 0.01 of the best: "
+        f"{settings(lambda r: mean(x['best_f1'] for x in r) - averaged(r, 'f1', 'f1') <= 0.01)}"
+    )
     for target in ("0.99", "0.95"):
         close = gap(target, "recall", "best_recall")
-        print(f"precision within 0.02 of {target} or above: "
-              f"{settings(lambda r, t=target: averaged(r, t, 'precision') >= float(t) - 0.02)}; "
-              f"recall within 0.02 of the best that reaches it: "
-              f"{settings(lambda r, c=close: c(r) <= 0.02)}")
+        print(
+            f"precision within 0.02 of {target} or above: "
+            f"{settings(lambda r, t=target: averaged(r, t, 'precision') >= float(t) - 0.02)}; "
+            f"recall within 0.02 of the best that reaches it: "
+            f"{settings(lambda r, c=close: c(r) <= 0.02)}"
+        )
     for target in ("f1", "0.99", "0.95"):
         off = gap(target, "precision", "estimated_precision")
-        print(f"{target}: estimated precision within 0.02 of the truth: "
-              f"{settings(lambda r, o=off: abs(o(r)) <= 0.02)}; estimated recall within 0.03: "
-              + settings(lambda r, t=target: averaged(r, t, 'estimated_recall') is not None
-                         and abs(averaged(r, t, 'estimated_recall') - averaged(r, t, 'recall'))
-                         <= 0.03))
+        print(
+            f"{target}: estimated precision within 0.02 of the truth: "
+            f"{settings(lambda r, o=off: abs(o(r)) <= 0.02)}; estimated recall within 0.03: "
+            + settings(
+                lambda r, t=target: (
+                    averaged(r, t, "estimated_recall") is not None
+                    and abs(averaged(r, t, "estimated_recall") - averaged(r, t, "recall")) <= 0.03
+                )
+            )
+        )
     covered = [each[t]["covered"] for _, results in lines for each in results
                for t in ("f1", "0.99", "0.95")]  # fmt: skip
     print(f"true precision inside its interval: {mean(covered):.0%} of {len(covered)} links")

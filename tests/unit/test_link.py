@@ -10,6 +10,7 @@ import pytest
 
 from pprl.encoded import EncodedSet, Header, table_schema
 from pprl.errors import ConfigError, InputError, LimitError
+from pprl.explain import explain
 from pprl.link import link
 
 KINDS = ("nik", "nik15")
@@ -155,12 +156,16 @@ def test_the_csv_has_six_decimals_and_quotes_what_needs_it(tmp_path):
     right = encoded([person("x", damaged(PERSON[0], 1)), person("y", None, "1", "1")], kinds=kinds)
     target = tmp_path / "matches.csv"
     link([left, right], threshold=0.9).to_csv(target)
+    close, blind = (
+        explain(tier, "accept", None, kind="nik", blind=tier == "nik").encode()
+        for tier in ("filter", "nik")
+    )
     assert target.read_bytes() == (
-        b"group,party,id,similarity,tier\n"
-        b'0,0,"a,1",0.974358,filter\n'
-        b"0,1,x,0.974358,filter\n"
-        b'1,0,"b""2",,nik\n'
-        b"1,1,y,,nik\n"
+        b"group,party,id,similarity,tier,band,precision,explanation\n"
+        + b'0,0,"a,1",0.974358,filter,accept,,"%b"\n' % close
+        + b'0,1,x,0.974358,filter,accept,,"%b"\n' % close
+        + b'1,0,"b""2",,nik,accept,,%b\n' % blind
+        + b"1,1,y,,nik,accept,,%b\n" % blind
     )
     with target.open(newline="", encoding="utf-8") as file:
         assert [row["id"] for row in csv.DictReader(file)] == ["a,1", "x", 'b"2', "y"]
@@ -220,12 +225,50 @@ def test_thresholds_are_from_0_to_1(thresholds):
     assert failure.value.code == "link.threshold"
 
 
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"threshold": 0.8, "target_precision": 0.9}, "link.threshold_and_target"),
+        ({"token_threshold": 0.5}, "link.token_threshold_alone"),
+        ({"token_threshold": 0.5, "target_precision": 0.9}, "link.token_threshold_alone"),
+        *(({"target_precision": wrong}, "link.target_precision") for wrong in (0, 1, -0.1, 99)),
+        ({"target_precision": float("nan")}, "link.target_precision"),
+    ],
+)
+def test_thresholds_and_targets_that_do_not_go_together_are_refused(given, code):
+    with pytest.raises(ConfigError) as failure:
+        link([encoded([person("a", PERSON[0])])] * 2, **given)
+    assert failure.value.code == code
+
+
+def test_a_given_threshold_estimates_nothing_and_leaves_nothing_for_review():
+    left = encoded([person("a", PERSON[0], "1"), person("b", PERSON[1], "2")])
+    right = encoded([person("x", damaged(PERSON[0], 8), "1"), person("y", PERSON[2], "2")])
+    matches = link([left, right], threshold=0.7)
+    assert matches.review.num_rows == 0
+    assert matches.table.column("precision").null_count == len(matches.table) == 2
+    assert set(matches.table.column("band").to_pylist()) == {"accept"}
+    info = matches.info
+    assert (info.threshold, info.token_threshold, info.pairs) == (0.7, 0.5, ())
+    assert info.seed is info.target_precision is None
+    assert info.estimated_precision is info.estimated_recall is None
+
+
+def test_two_different_niks_put_a_similar_pair_in_a_tier_of_its_own():
+    left = encoded([person("a", PERSON[0], "1"), person("b", PERSON[1], "2")])
+    right = encoded([person("x", PERSON[0], "3"), person("y", PERSON[1])])
+    matches = link([left, right], threshold=0.9)
+    assert pairs(matches) == {("a", "x"): "contradicted", ("b", "y"): "filter"}
+    assert matches.info.rows_by_tier == {"nik": 0, "nik15": 0, "filter": 2, "contradicted": 2}
+
+
 @pytest.mark.parametrize("n_sets", [2, 3])
 def test_sets_without_records_give_no_matches(n_sets, tmp_path):
     matches = link([encoded([person("a", PERSON[0], "1")]), *[encoded([])] * (n_sets - 1)],
                    threshold=0)  # fmt: skip
     matches.to_csv(tmp_path / "m.csv")
-    assert (tmp_path / "m.csv").read_text() == "group,party,id,similarity,tier\n"
+    header = "group,party,id,similarity,tier,band,precision,explanation\n"
+    assert (tmp_path / "m.csv").read_text() == header
     assert matches.info.groups == 0
 
 

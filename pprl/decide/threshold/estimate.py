@@ -14,7 +14,7 @@ import numpy as np
 
 from pprl.compare.measure import MILLION
 from pprl.compare.pairs import Pairs
-from pprl.decide.judge import Verdict
+from pprl.decide.judge import UNKNOWN, Verdict
 from pprl.decide.threshold.bins import BINS, STEP, TOP, at_least, bin_of, edge, histogram
 from pprl.decide.threshold.choice import (
     NOTHING,
@@ -24,12 +24,13 @@ from pprl.decide.threshold.choice import (
     TierCurve,
     choose,
 )
-from pprl.decide.threshold.mixture import Observed, fit
+from pprl.decide.threshold.mixture import FEW, Observed, fit
 from pprl.decide.threshold.sampling import (
     LEAST_PAIRS,
     PILOT_ROWS,
     SHARE_OF_PAIRS,
     crowded_bin,
+    dice_below,
     inside,
     random_similarities,
     some_open,
@@ -38,6 +39,7 @@ from pprl.decide.threshold.selection import BEFORE_ALL, Taken, share_free
 from pprl.decide.tiers import (
     CONTRADICTED_TIER,
     FILTER_TIERS,
+    STANDS_IN,
     chosen,
     filter_pairs,
     strongest_kind,
@@ -54,7 +56,9 @@ if TYPE_CHECKING:
     from pprl.decide.threshold.smoothing import Smooth
     from pprl.decide.tiers import Bounds, Found, Side
 
-_LEAST_TOKEN_MATCHES = 30
+NEVER = MILLION + 1
+"""A bar above all similarities."""
+
 _LOW_BINS = 8  # above the first one: chance pairs, to learn how many find their records free
 _EVEN = 0.5
 _FAR_BELOW = 10  # bins
@@ -132,7 +136,9 @@ class Estimate:
         """Return for each pair the chance in millionths that it is one person, ``int64 (n,)``."""
         if not len(found.pairs):
             return np.empty(0, dtype=np.int64)
-        curve = next(each for each in self.curves if each.tier == found.tier)
+        curve = next((each for each in self.curves if each.tier == found.tier), None)
+        if curve is None:
+            return np.full(len(found.pairs), UNKNOWN, dtype=np.int64)
         by_bin = np.round(curve.local_precision * MILLION).astype(np.int64)
         blind = round(self.share_right.get(found.tier, 0.0) * MILLION)
         places = np.maximum(found.pairs.similarity, 0) // STEP
@@ -148,17 +154,28 @@ class Estimator:
         self._bounds = bounds
         self._threads = bounds.threads
         self._kind = strongest_kind(left, right)
-        ours, theirs = (
-            chosen(side.filters, with_filter(side, side.all_open())) for side in (left, right)
-        )
-        self._random = random_similarities(ours, theirs, target.seed)
+        self._random = random_similarities(left, right, target.seed)
         self._tokens: dict[str, Floats] = {}
         self._bars: dict[str, int] = {}
         self._first = BINS
 
+    def weigh(self, found: Found) -> Found:
+        """Return the pairs with the mean of Dice and overlap coefficient: fewer mistakes.
+
+        Measured with labels, against Dice alone: docs/concepts/thresholds.md.
+        """
+        return found.leniently(self._left, self._right)
+
     def token_bar(self, found: Found) -> int:
-        """Return the similarity at which a pair with this token is as likely right as wrong."""
-        self._tokens[found.tier] = _counts(found)
+        """Return the similarity at which a pair with this token is as likely right as wrong.
+
+        A kind that only stands in for another, with too few pairs to show how its wrong ones are
+        spread, is no tier of its own: its pairs are left to their filters.
+        """
+        counts = _counts(found)
+        if found.tier in STANDS_IN and counts.sum() < FEW:
+            return NEVER
+        self._tokens[found.tier] = counts
         mixture = fit(Observed(BINS, 0.0, {}, self._tokens, (), self._random))
         curve = self._token_curve(found.tier, mixture, self._tokens[found.tier])
         self._bars[found.tier] = edge(curve.bar(_EVEN))
@@ -182,13 +199,14 @@ class Estimator:
             is_open[small] & sides[small].records.has_filter(), PILOT_ROWS, seed
         )
         found, n_compared = filter_pairs(
-            self._left, self._right, is_open[0], is_open[1], edge(lowest), self._bounds
+            self._left, self._right, is_open[0], is_open[1], dice_below(lowest), self._bounds
         )
         if not n_compared:
             self._first = crowded
-            return edge(crowded)
+            return dice_below(crowded)
         within = inside(sides[1 - small], self._kind, lowest, n_compared, seed, threads)
-        mixture = fit(self._observed(found, lowest, n_compared, [within]))
+        weighed = [self.weigh(each) for each in found]
+        mixture = fit(self._observed(weighed, lowest, n_compared, [within]))
         # What one-to-one assignment will leave of chance, as far as a pilot can tell.
         matched = min(
             sum(mixture.matches[tier] for tier in mixture.null) / int(is_open[small].sum()), 1.0
@@ -205,7 +223,7 @@ class Estimator:
         chance = at_least(sum(mixture.null.values(), np.zeros(BINS))) * whole
         enough = int(np.flatnonzero(chance >= min(_ENOUGH_CHANCE, chance[lowest]))[-1])
         self._first = min(int(min(bars)), max(enough, lowest), TOP)
-        return edge(self._first)
+        return dice_below(self._first)
 
     def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
         """Fit everything that was found, and choose."""
@@ -240,10 +258,8 @@ class Estimator:
             first_similarity=edge(self._first),
             null_fit=mixture.null_fit,
         )
-        bars = choice.bars(curves)
-        bars.setdefault(CONTRADICTED_TIER, bars[FILTER_TIERS[0]])
-        review.setdefault(CONTRADICTED_TIER, review[FILTER_TIERS[0]])
-        return Verdict(bars, review, estimate)
+        bars = {each.tier: NEVER for each in found} | choice.bars(curves)
+        return Verdict(bars, {each.tier: 0 for each in found} | review, estimate)
 
     def _observed(
         self, found: Sequence[Found], lowest: int, n_compared: int, within: Sequence[Within]
@@ -258,7 +274,7 @@ class Estimator:
         taken = Taken.nobody(len(self._left.records), len(self._right.records))
         curves = []
         for each in found:
-            if each.tier in self._bars:
+            if each.tier in self._tokens:
                 pairs = each.pairs[each.reaching(self._bars[each.tier])]
                 kept = pairs[taken.take(pairs, BEFORE_ALL)].similarity
                 curves.append(self._token_curve(each.tier, mixture, histogram(kept[kept >= 0])))
@@ -318,7 +334,7 @@ class Estimator:
         if not self._tokens:
             return None, "no_tokens"
         by_token = sum(mixture.matches[kind] for kind in self._tokens)
-        if by_token < _LEAST_TOKEN_MATCHES:
+        if by_token < FEW:
             return None, "few_tokens"
         if choice is NOTHING:
             return Interval(0.0, 0.0, 0.0), None

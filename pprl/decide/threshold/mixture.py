@@ -34,12 +34,13 @@ CONTRADICTED = "contradicted"  # the tier of pairs whose tokens say no
 
 _ROUNDS = 200
 _SETTLED = 1e-4
-_NULL_BEND, _SHAPE_BEND, _WRONG_BEND = 0.03, 0.2, 0.1  # chosen on simulated registers
+_NULL_BEND, _SHAPE_BEND, _WRONG_BEND = 0.03, 0.05, 0.1  # chosen on simulated registers
 _TINY = 1e-12
 _CLEAR = 0.5  # least share of matches in a bin of filters that says something about their shape
 _LEAST_SLOPE = 0.03  # of log f per bin below what is seen: matches get rarer downwards
 _RANDOM_TAIL = 1e-3
-_FEW = 30  # pairs
+FEW = 30
+"""Pairs below which a shape can't be seen."""
 _SCALE_PRIOR = 100.0  # pairs; keeps the scale of a small file near 1
 _TOP_PRIOR = 0.002  # events; how little it takes to believe in namesakes
 
@@ -267,7 +268,7 @@ class _Fit:
             self.matches[kind] = max(float(matched.sum()), 0.1)
             n_wrong = max(float(wrong.sum()), 0.1)
             shape = self.wrong[kind] / self.wrong[kind].sum()
-            if found.sum() >= _FEW:  # fewer pairs can't show a shape of their own
+            if found.sum() >= FEW:  # fewer pairs can't show a shape of their own
                 start = np.log(np.maximum(shape, _TINY))
                 shape = np.exp(smooth(wrong, np.full(BINS, n_wrong), _WRONG_BEND, start).log_rate)
             self.wrong[kind] = n_wrong * shape

@@ -19,8 +19,10 @@ import pyarrow.compute as pc
 from pprl.buffers import valid
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.compare.given import similarity_of
+from pprl.compare.measure import lenient_millionths
 from pprl.decide.threshold.bins import BINS, STEP, at_least, edge, histogram
 from pprl.decide.threshold.mixture import Within
+from pprl.decide.tiers import with_filter
 
 if TYPE_CHECKING:
     from pprl.compare.packing import Words
@@ -41,16 +43,18 @@ _LEAST_KNOWN = 0.3
 _PILOT_THRESHOLDS = range(800_000, 0, -100_000)
 _PAIRS_A_RECORD = 0.4  # by chance, in the band above the bin where comparison begins
 _BAND = 10  # bins
+LARGER = 11
 
 
-def random_similarities(left: Words, right: Words, seed: int) -> Floats:
-    """Return the histogram of pairs drawn at random, those without a filter left out."""
-    if not len(left) or not len(right):
+def random_similarities(left: Side, right: Side, seed: int) -> Floats:
+    """Return the histogram of pairs drawn at random from the records that have a filter."""
+    rows = [with_filter(side, side.all_open()) for side in (left, right)]
+    if not all(map(len, rows)):
         return np.zeros(BINS)
     draw = np.random.default_rng([seed, 0])
-    rows = draw.integers(0, len(left), RANDOM_PAIRS), draw.integers(0, len(right), RANDOM_PAIRS)
-    similarity = similarity_of(left, right, *rows)
-    return histogram(similarity[similarity >= 0])
+    first, second = (part[draw.integers(0, len(part), RANDOM_PAIRS)] for part in rows)
+    dice = similarity_of(left.filters, right.filters, first, second)
+    return histogram(lenient_millionths(dice, left.set_bits[first], right.set_bits[second]))
 
 
 def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
@@ -92,11 +96,12 @@ def inside(
     words = side.filters if len(filters) == len(side.filters) else side.filters[filters]
     most = max(LEAST_ROWS, int(n_pairs / max(len(words), 1)))
     rows = _drawn(len(words), most, np.random.default_rng([seed, 2]))
-    pairs = similar_pairs(words[rows], words, edge(lowest_bin), threads=threads)
+    pairs = similar_pairs(words[rows], words, dice_below(lowest_bin), threads=threads)
     first, second = rows[pairs.left], pairs.right
     others = first != second
     first, second = filters[first[others]], filters[second[others]]
-    similarity = pairs.similarity[others]
+    dice = pairs.similarity[others].astype(np.int64)
+    similarity = lenient_millionths(dice, side.set_bits[first], side.set_bits[second])
     n_compared = float(len(rows)) * max(len(words) - 1, 0)
     if kind is None:
         return Within(len(rows), n_compared, histogram(similarity), np.zeros(BINS))
@@ -104,7 +109,7 @@ def inside(
     known = valid(tokens)
     equal = pc.equal(tokens.take(pa.array(first)), tokens.take(pa.array(second)))
     same = np.asarray(pc.fill_null(equal, fill_value=False), dtype=np.bool_)
-    if known[filters].mean() < _LEAST_KNOWN:
+    if not len(filters) or known[filters].mean() < _LEAST_KNOWN:
         return Within(
             len(rows), n_compared, histogram(similarity[~same]), histogram(similarity[same])
         )
@@ -115,6 +120,15 @@ def inside(
     return Within(
         len(rows), n_compared * share, histogram(similarity[told]), histogram(similarity[same])
     )
+
+
+def dice_below(place: int) -> int:
+    """Return the Dice coefficient from which all pairs of a bin are found, or nearly all.
+
+    The similarity that decides is larger than Dice by as much as the filters differ in size, a
+    tenth when one has a third fewer bits.
+    """
+    return edge(place) * 10 // LARGER
 
 
 def some_open(is_open: Flags, most: int, seed: int) -> Flags:
