@@ -194,7 +194,8 @@ def _drawn(curves: Curves) -> str:
             precision_low=table.precision_low,
             precision_high=table.precision_high,
             accept=table.accept,
-            review=table.review,
+            # Left of what is drawn there is nothing to mark.
+            review=table.review if (table.review or 0) >= table.similarity[0] else None,
         )
         for (one, other), tables in curves
         for table in tables

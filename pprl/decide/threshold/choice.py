@@ -31,6 +31,7 @@ SLACK, FEW = 0.02, 3
 or a few of them, where there are so few that no interval could be short."""
 
 _TAIL = 0.025
+_MODEL_DOUBT = 0.2  # no model is quite right: relative standard deviation of what it calls wrong
 _NOTHING = 1e-100  # pairs; so few that floating point has no quantile for them
 
 
@@ -170,6 +171,7 @@ def expected(curves: Sequence[TierCurve], null_fit: Smooth | None, cutoff: float
             doubt += wrong  # counted where matches are counted: as uncertain as its own count
     if null_fit is not None:
         doubt += null_fit.variance_of(weights[BINS - len(null_fit.log_rate) :])
+    doubt += (_MODEL_DOUBT * false) ** 2
     return Choice(cutoff, found, false, _precision(found, false, doubt))
 
 
