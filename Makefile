@@ -3,6 +3,7 @@
 #   make test    the tests; nothing but PyPI needed
 #   make check   lint, types, layers, wheel contents
 #   make bench   speed beside the peers, printed as tables; asserts nothing
+#   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
 #   make pins    renew the pinned requirements (needs uv)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench venv pins clean
+.PHONY: demo test check bench bench-thresholds venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -27,6 +28,10 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py
+
+bench-thresholds: $(VENV)/.test
+	$(BIN)/python tests/bench/thresholds.py
+	$(BIN)/python tests/bench/thresholds.py --cost 100000
 
 venv: $(VENV)/.test
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Band = Literal["accept", "review"]
 
 _PER_MILLE = 1_000
+_NOT_ALL = 999
+_RARE = 10_000
 _FILTERS = ("filter", "contradicted")
 
 
@@ -57,7 +59,9 @@ def explain(
     sentence = text(f"explain.{band}_{case}", {"kind": name}, language)
     if precision is None:
         return sentence
+    if precision < _RARE:
+        return sentence + text("explain.precision_rare", {}, language)
     # Rounded down: 99.96% is not "all of them".
-    whole, tenth = divmod(precision // _PER_MILLE, 10)
+    whole, tenth = divmod(min(precision // _PER_MILLE, _NOT_ALL), 10)
     decimal = "," if language == "id" else "."
     return sentence + text("explain.precision", {"percent": f"{whole}{decimal}{tenth}"}, language)

@@ -86,10 +86,13 @@ class PairInfo:
 
 @dataclass(frozen=True)
 class LinkInfo:
-    """How matches came about. Numbers only, and none that differs from run to run.
+    """How matches came about. Nothing that differs from run to run, and nothing about a record.
 
     Attributes
     ----------
+    measure
+        What similarity is: ``dice`` beside a given threshold; ``dice_overlap``, the mean of Dice
+        and overlap coefficient, where thresholds are estimated.
     threshold
         Similarity in [0, 1] from which filters were accepted, as it was compared: whole
         millionths. With more than two parties the largest; None when no pair was accepted by it.
@@ -125,6 +128,7 @@ class LinkInfo:
         The estimates by pair of parties; empty when the threshold was given.
     """
 
+    measure: str
     threshold: float | None
     token_threshold: float | None
     target_precision: float | None

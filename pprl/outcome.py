@@ -52,6 +52,7 @@ def link_info(
     given = isinstance(asked, Given)
     kinds = tiers[:-2]
     return LinkInfo(
+        measure="dice" if given else "dice_overlap",
         threshold=_strictest(matching.verdicts, "filter"),
         token_threshold=_strictest(matching.verdicts, kinds[0]) if kinds else None,
         target_precision=None if isinstance(asked, Given) else asked.precision,

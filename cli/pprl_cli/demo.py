@@ -30,7 +30,7 @@ def demo(
 
     For now every family is represented by one person.
     """
-    from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
+    from dataclasses import asdict, replace  # noqa: PLC0415 - commands import what they use
 
     from pprl.encode import encode  # noqa: PLC0415
     from pprl.keys import LinkageKey  # noqa: PLC0415
@@ -63,5 +63,5 @@ def demo(
     if as_json:
         ui.out_json({"link": asdict(matches.info), "evaluation": result.as_dict()})
     else:
-        show_evaluation(result)
+        show_evaluation(replace(result, calibration=None))  # a first look needs no more
     ui.say("demo.done", path=str(out))

@@ -133,6 +133,8 @@ def show_link(info: LinkInfo) -> None:
     """Say what was matched by which evidence, and how good it should be."""
     for tier, count in info.rows_by_tier.items():
         ui.say("link.tier", tier=tier, count=count)
+    if info.contested_pairs:
+        ui.say("link.contested", pairs=info.contested_pairs, exchanged=info.exchanged)
     show_estimate(info)
 
 

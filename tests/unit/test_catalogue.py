@@ -8,7 +8,17 @@ from pprl import catalogue, errors
 
 ROOT = Path(catalogue.__file__).parent.parent
 SOURCES = [*ROOT.glob("pprl/**/*.py"), *ROOT.glob("cli/**/*.py")]
-COMPOSED = ("value.", "reason.", "advice.", "evaluate.", "check.")  # f"value.{reason}" and such
+COMPOSED = (
+    "value.",
+    "reason.",
+    "advice.",
+    "evaluate.",
+    "check.",
+    "explain.",
+    "link.column_",
+    "link.band_",
+    "link.recall_",
+)  # f"value.{reason}" and such
 CODE = re.compile(r"""["']([a-z_0-9]+\.[a-z_0-9]+)["']""")
 
 

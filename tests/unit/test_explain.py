@@ -22,7 +22,7 @@ def test_every_tier_and_band_has_a_whole_sentence(tier, band, language, kind, pr
     sentence = explain(tier, band, precision, kind=kind, language=language)
     assert len(sentence) > 15
     assert not re.search(r"[{}]|\.\.|  |\n", sentence)
-    assert ("%" in sentence) == (precision is not None)
+    assert ("%" in sentence) == (precision is not None and precision >= 10_000)
     if tier != "filter" or band == "review":
         name = kind if tier in {"filter", "contradicted"} else tier
         assert name.upper() in sentence
@@ -56,14 +56,22 @@ def test_without_tokens_none_is_spoken_of(language):
 @pytest.mark.parametrize(
     ("precision", "percent"),
     [
-        (0, "0.0"), (999, "0.0"), (1_000, "0.1"), (9_999, "0.9"), (500_000, "50.0"),
-        (995_999, "99.5"), (999_600, "99.9"), (999_999, "99.9"), (1_000_000, "100.0"),
+        (10_000, "1.0"), (10_999, "1.0"), (500_000, "50.0"), (995_999, "99.5"),
+        (999_600, "99.9"), (999_999, "99.9"), (1_000_000, "99.9"),
     ],
 )  # fmt: skip
 def test_percentages_are_rounded_down(precision, percent):
     assert f"about {percent}%" in explain("nik", "accept", precision, kind="nik")
     said = explain("nik", "accept", precision, kind="nik", language="id")
     assert f"{percent.replace('.', ',')}%" in said
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "rarely"), ("id", "jarang")])
+@pytest.mark.parametrize("precision", [0, 9_999])
+def test_a_hopeless_pair_is_said_to_be_rarely_right_without_a_number(precision, language, word):
+    said = explain("nik", "review", precision, kind="nik", language=language)
+    assert word in said
+    assert not any(sign.isdigit() for sign in said)
 
 
 def test_a_record_without_a_filter_is_not_said_to_agree_in_its_name():

@@ -275,7 +275,9 @@ def test_the_curves_never_fall_and_count_what_was_found(linked):
 def test_the_table_of_a_tier_sums_its_curve_by_hundredths(linked):
     verdict = linked.verdicts[0]
     shown = tables(verdict.estimate, verdict)
-    assert [table.tier for table in shown] == [*linked.info.rows_by_tier]
+    names = [table.tier for table in shown]
+    assert names == [tier for tier in linked.info.rows_by_tier if tier in names]
+    assert {"nik", "filter", "contradicted"} <= set(names)
     for table, curve in zip(shown, verdict.estimate.curves, strict=True):
         start = round(table.similarity[0] * 200)
         assert table.found.sum() == pytest.approx(curve.found[start:].sum())
@@ -312,7 +314,7 @@ def test_the_csv_explains_every_row_and_names_nobody(strict, tmp_path, language)
             rows = list(csv.DictReader(file))
         assert len(rows) == table.num_rows
         for row in rows:
-            assert "%" in row["explanation"]
+            assert ("%" in row["explanation"]) == (float(row["precision"]) >= 0.01)
             assert not ids & set(row["explanation"].replace(";", " ").split())
             assert 0 <= float(row["precision"]) <= 1
     words = "same person" if language == "en" else "orang yang sama"

@@ -154,7 +154,7 @@ def test_without_tokens_second_records_are_known_by_their_crowding_near_one():
     mixture = fit(observed(tokens=False, without=(60, 60)))
     truth = N_PAIRS * rate()
     assert tail(mixture.null["filter"], 165) == pytest.approx(tail(truth, 165), rel=0.5)
-    assert mixture.matches["filter"] == pytest.approx(MATCHES["filter"], rel=0.05)
+    assert mixture.matches["filter"] == pytest.approx(MATCHES["filter"], rel=0.15)
     assert mixture.duplicates == pytest.approx((0.06, 0.06), rel=0.35)
 
 
