@@ -59,11 +59,14 @@ def link(
     """Link encoded registers of two or more parties, outside any run."""
     from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
 
+    from pprl.errors import ConfigError  # noqa: PLC0415
     from pprl.io.atomic import publish  # noqa: PLC0415
     from pprl.link import link as link_sets  # noqa: PLC0415
 
     ui.one_of("--candidates", candidates, ("exhaustive",))
     ui.one_of("--target", target, _TARGETS)
+    if review is not None and review.resolve() == out.resolve():
+        raise ConfigError("cli.one_file_twice", path=str(out), first="--out", second="--review")
     with ExitStack() as files_made:
         temporary = files_made.enter_context(publish(out, force=force, inputs=files))
         doubtful = review and files_made.enter_context(

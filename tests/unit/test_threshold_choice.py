@@ -13,7 +13,7 @@ from pprl.decide.threshold.bins import BINS, edge
 from pprl.decide.threshold.choice import (
     FEW,
     NOTHING,
-    REVIEW_FLOOR,
+    ACCEPT_FLOOR,
     SLACK,
     TierCurve,
     choose,
@@ -79,7 +79,7 @@ def test_the_target_is_met_on_what_is_expected_and_by_the_lowest_cutoff(target):
     assert found > 1_000
     assert 1 - false / found >= target
     assert (choice.found, choice.false) == pytest.approx((found, false))
-    for cutoff in cutoffs(curves, REVIEW_FLOOR):
+    for cutoff in cutoffs(curves, ACCEPT_FLOOR):
         if cutoff < choice.cutoff:
             lower = expected(curves, fitted, cutoff).precision
             slack = max(SLACK, FEW / found)

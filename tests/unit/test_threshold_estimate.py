@@ -485,7 +485,8 @@ def test_a_file_with_three_tenths_of_duplicates_is_linked_as_well_as_without(dir
     common = {entity[0, id_] for id_ in left.ids.to_pylist()}
     common &= {entity[1, id_] for id_ in names}
     assert right_ones > 0.9 * len(common)
-    assert right_ones >= 0.9 * matches.info.groups
+    # Without tokens they hide a part of what chance does: docs/concepts/thresholds.md says so.
+    assert right_ones >= (0.8 if bare else 0.9) * matches.info.groups
     mine, theirs = matches.info.pairs[0].duplicates
     assert mine < 0.05
     assert 0.35 < theirs < 0.75

@@ -12,6 +12,7 @@ from pprl.decide.threshold.mixture import Observed, Within, fit
 
 PLACES = np.arange(BINS)
 FIRST = 130
+MOST = 20_000.0
 N_PAIRS = 18e6
 SHARE = {"filter": 0.4, "contradicted": 0.6}
 MATCHES = {"nik": 2_000.0, "nik15": 60.0, "filter": 1_200.0, "contradicted": 150.0}
@@ -64,10 +65,11 @@ def observed(seed=1, *, tokens=True, same=(0, 0), namesakes=0.0, matches=MATCHES
     random = draw.poisson(50_000 * normal(95, 8)).astype(np.float64)
     if not tokens:
         found = counts(draw, N_PAIRS * chance, matches["filter"] * shape())
-        return Observed(FIRST, N_PAIRS, {"filter": found}, {}, within, random)
+        return Observed(FIRST, N_PAIRS, MOST, {"filter": found}, {}, within, random)
     return Observed(
         FIRST,
         N_PAIRS,
+        MOST,
         {
             tier: counts(draw, N_PAIRS * share * chance, matches[tier] * shape())
             for tier, share in SHARE.items()
@@ -210,7 +212,7 @@ NO_ROWS = Within(0, 0.0, NONE, NONE)
 @pytest.mark.parametrize("n_pairs", [0.0, 1e6])
 def test_nothing_seen_gives_finite_curves_and_next_to_no_matches(first, tokens, n_pairs):
     filters = dict.fromkeys(["filter", *(["contradicted"] if tokens else [])], NONE)
-    mixture = fit(Observed(first, n_pairs, filters, tokens, [NO_ROWS] * 2, NONE))
+    mixture = fit(Observed(first, n_pairs, MOST, filters, tokens, [NO_ROWS] * 2, NONE))
     assert np.isfinite(mixture.shape).all()
     for curve in (*mixture.null.values(), *mixture.wrong.values()):
         assert np.isfinite(curve).all()

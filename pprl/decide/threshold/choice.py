@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pprl.decide.threshold.bins import Floats
     from pprl.decide.threshold.smoothing import Smooth
 
+ACCEPT_FLOOR = 0.2
+"""Least local precision of a pair that is accepted, whatever the target."""
 REVIEW_FLOOR = 0.1
 """Least local precision of a pair that is worth a clerk's look."""
 SLACK, FEW = 0.02, 3
@@ -137,7 +139,7 @@ def choose(
         :data:`NOTHING` when no cutoff reaches the target.
     """
     steps = np.unique(np.concatenate([curve.local_precision for curve in curves]))
-    steps = steps[steps >= (REVIEW_FLOOR if precision is not None else 0.01)]
+    steps = steps[steps >= ACCEPT_FLOOR]
     best, best_f1 = NOTHING, -1.0
     for cutoff in steps:
         choice = expected(curves, null_fit, float(cutoff))

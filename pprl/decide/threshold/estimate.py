@@ -176,7 +176,7 @@ class Estimator:
         if found.tier in STANDS_IN and counts.sum() < FEW:
             return NEVER
         self._tokens[found.tier] = counts
-        mixture = fit(Observed(BINS, 0.0, {}, self._tokens, (), self._random))
+        mixture = fit(Observed(BINS, 0.0, self._most(), {}, self._tokens, (), self._random))
         curve = self._token_curve(found.tier, mixture, self._tokens[found.tier])
         self._bars[found.tier] = edge(curve.bar(_EVEN))
         return self._bars[found.tier]
@@ -267,7 +267,12 @@ class Estimator:
         filters = {each.tier: _counts(each) for each in found if each.tier in FILTER_TIERS}
         if self._kind is None:
             del filters[CONTRADICTED_TIER]  # nothing can contradict
-        return Observed(lowest, float(n_compared), filters, self._tokens, within, self._random)
+        return Observed(
+            lowest, float(n_compared), self._most(), filters, self._tokens, within, self._random
+        )
+
+    def _most(self) -> float:
+        return float(min(len(self._left.records), len(self._right.records)))
 
     def _curves(self, found: Sequence[Found], mixture: Mixture) -> tuple[TierCurve, ...]:
         """Follow one-to-one assignment, and set what it finds against what chance would."""

@@ -28,11 +28,13 @@ from pprl.decide.threshold.smoothing import Smooth, smooth
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pprl.decide.assignment import Flags
     from pprl.decide.threshold.bins import Floats
 
 CONTRADICTED = "contradicted"  # the tier of pairs whose tokens say no
 
 _ROUNDS = 200
+_SETTLING = 40
 _SETTLED = 1e-4
 _NULL_BEND, _SHAPE_BEND, _WRONG_BEND = 0.03, 0.05, 0.1  # chosen on simulated registers
 _TINY = 1e-12
@@ -78,6 +80,8 @@ class Observed:
         Filters were compared from here up.
     n_pairs
         Pairs between the files whose filters were compared.
+    most
+        Matches that there can be at most: the records of the smaller file.
     filters
         By tier, pairs found.
     tokens
@@ -90,6 +94,7 @@ class Observed:
 
     first_bin: int
     n_pairs: float
+    most: float
     filters: Mapping[str, Floats]
     tokens: Mapping[str, Floats]
     within: Sequence[Within]
@@ -148,6 +153,10 @@ class _Fit:
         self.seen = seen
         self.inside = np.arange(BINS) >= seen.first_bin
         beyond = at_least(seen.random) < _RANDOM_TAIL * max(seen.random.sum(), 1)
+        # Pairs no more alike than people drawn at random can't show what matches look like.
+        self.lowest = int(np.argmax(beyond)) if beyond.any() else TOP
+        self.clear: dict[str, Flags] = {}
+        self.rounds = 0
         self.null_fit = self._first_null() if seen.filters else None
         self.rate = self._rate()
         total = sum(each.sum() for each in seen.filters.values())
@@ -180,6 +189,7 @@ class _Fit:
 
     def improve(self) -> float:
         """Do one round; return how much the log null and the numbers of matches moved."""
+        self.rounds += 1
         before = np.log(list(self.matches.values()))
         old_rate = self.rate
         counts, chances = np.zeros(BINS), np.zeros(BINS)
@@ -229,7 +239,7 @@ class _Fit:
     def _rate(self) -> Floats:
         rate = np.full(BINS, _TINY)
         if self.null_fit is not None:
-            rate[self.inside] = np.exp(self.null_fit.log_rate)
+            rate[self.inside] = np.maximum(np.exp(self.null_fit.log_rate), 1e-100)
         return rate
 
     def _split_filters(self, counts: Floats, chances: Floats) -> None:
@@ -243,15 +253,19 @@ class _Fit:
             self._null_counts += found * (1 - share)
             self._null_chances += self.seen.n_pairs * self.share[tier] * self.inside
             chance_by_tier[tier] = float((found * (1 - share)).sum())
-            # Where chance rules, its fluctuations would drown the matches.
-            clear = self.inside & (share > _CLEAR)
+            # Where chance rules, its fluctuations would drown the matches. Which bins those are is
+            # settled after a while, or two answers could take turns for ever.
+            if self.rounds <= _SETTLING:
+                self.clear[tier] = self.inside & (share > _CLEAR)
+            clear = self.clear[tier]
             matched = found * share * clear
             counts += matched
             chances += self.matches[tier] * clear
             # Tokens show the shape where filters can't, so that every bin can count.
-            counted = self.inside if self.seen.tokens else clear
+            counted = self.inside if self._equal() >= FEW else clear
             expected = max(float((self.shape * counted).sum()), _TINY)
-            self.matches[tier] = max(float((found * share * counted).sum()) / expected, 0.1)
+            matches = float((found * share * counted).sum()) / expected
+            self.matches[tier] = min(max(matches, 0.1), max(self.seen.most, 0.1))
         total = sum(chance_by_tier.values())
         self.share = {
             tier: (found + 1) / (total + len(chance_by_tier))
@@ -270,7 +284,10 @@ class _Fit:
             shape = self.wrong[kind] / self.wrong[kind].sum()
             if found.sum() >= FEW:  # fewer pairs can't show a shape of their own
                 start = np.log(np.maximum(shape, _TINY))
-                shape = np.exp(smooth(wrong, np.full(BINS, n_wrong), _WRONG_BEND, start).log_rate)
+                # Equal filters are no part of the curve: matches without damage are there.
+                told = (np.arange(BINS) < TOP).astype(np.float64)
+                curve = smooth(wrong * told, n_wrong * told, _WRONG_BEND, start)
+                shape = np.exp(curve.log_rate)
             self.wrong[kind] = n_wrong * shape
 
     def _update_null(self) -> None:
@@ -303,18 +320,21 @@ class _Fit:
     def _duplicates(self, place: int, each: Within) -> float:
         """Return the number of counted pairs inside a file that are one person all the same."""
         inside = max(float(self.shape[self.inside].sum()), _TINY)
-        if not self.seen.tokens:
+        equal = self._equal()
+        if not self.seen.tokens or (equal < FEW and not each.same.sum()):
             return max(self.duplicates[place] / inside, 1e-3)
         # A person's two records contradict each other as often in one file as in two.
-        against = self.matches.get(CONTRADICTED, 0.0) / self._equal()
+        # A handful of equal tokens can't say how often, and most second records have them.
+        against = min(self.matches.get(CONTRADICTED, 0.0), equal) / (equal + FEW)
         return max(float(each.same[self.inside].sum()) * against / inside, 1e-3)
 
     def _partners(self, place: int) -> float:
         """Return the number of pairs inside a file that are one person, all tiers together."""
-        if not self.seen.tokens:
-            return self.duplicates[place]
         same = float(self.seen.within[place].same.sum())
-        return same * sum(self.matches.values()) / self._equal()
+        equal = self._equal()
+        if equal < FEW:
+            return self.duplicates[place] + same
+        return same * sum(self.matches.values()) / equal
 
     def _equal(self) -> float:
         """Return the number of matches with an equal token."""
@@ -325,6 +345,7 @@ class _Fit:
         seen = np.flatnonzero(chances[:TOP] > 0)
         shape = np.full(BINS, _TINY)
         shape[TOP] = counts[TOP] / max(chances[TOP], _TINY)
+        seen = seen[seen >= min(self.lowest, TOP - 1)]
         if len(seen):
             first = seen[0]
             start = np.log(self.shape[first:TOP])

@@ -70,9 +70,10 @@ def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> in
         pairs = similar_pairs(words[rows], words, threshold, threads=threads)
         above = at_least(histogram(pairs.similarity[rows[pairs.left] != pairs.right]))
         band = above - np.append(above[_BAND:], np.zeros(_BAND))
-        reached = np.flatnonzero(band >= max(_PAIRS_A_RECORD * len(rows), 1))
-        if len(reached) and reached[-1] >= threshold // STEP:
-            return int(reached[-1])
+        # Up to the first bin that chance doesn't fill: second records may crowd beyond it.
+        sparse = band[threshold // STEP :] < max(_PAIRS_A_RECORD * len(rows), 1)
+        if not sparse[0]:
+            return threshold // STEP + int(sparse.argmax()) - 1
     return threshold // STEP
 
 
