@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pprl.decide.threshold.bins import BINS, edge
 from pprl.decide.threshold.choice import (
+    ACCEPT_FLOOR,
     FEW,
     NOTHING,
-    ACCEPT_FLOOR,
     SLACK,
     TierCurve,
     choose,
