@@ -67,3 +67,9 @@ class BackendError(PprlError):
     """An optional part that this job needs isn't installed."""
 
     exit_code = 6
+
+
+class WaitingError(PprlError):
+    """It is another party's turn."""
+
+    exit_code = 7

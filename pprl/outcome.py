@@ -120,11 +120,11 @@ def _overall_recall(estimates: Sequence[Estimate]) -> Interval | None:
 
 
 def _combined(parts: Sequence[tuple[Interval, float]]) -> Interval:
-    """Average estimates that know nothing of each other, by their shares."""
-    value = sum(each.value * share for each, share in parts)
-    down = sum(((each.value - each.low) * share) ** 2 for each, share in parts) ** 0.5
-    up = sum(((each.high - each.value) * share) ** 2 for each, share in parts) ** 0.5
-    return Interval(value, max(value - down, 0.0), min(value + up, 1.0))
+    """Average estimates by their shares, ends too: pairs of parties err together."""
+    value, low, high = (
+        sum(getattr(each, end) * share for each, share in parts) for end in ("value", "low", "high")
+    )
+    return Interval(value, low, high)
 
 
 def _rounded(interval: Interval) -> Interval:

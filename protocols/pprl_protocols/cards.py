@@ -2,7 +2,7 @@
 
 The agreement lists the public halves. The private half lies in the vault until CLOSE, ABORT or the
 agreement's end and is destroyed then, so that nothing stolen later opens what was sealed to it.
-Whoever reads a card verifies it first (:meth:`pprl_protocols.agreement.Card.verify`).
+Whoever reads a card verifies it first (:meth:`pprl_protocols.card.Card.verify`).
 
     card = make(identity, vault, created=date(2026, 1, 5))
     private = private_key(vault, card)
@@ -13,12 +13,12 @@ import hashlib
 from datetime import date
 
 from pprl.errors import ConfigError
-from pprl_protocols import canonical, hpke
-from pprl_protocols.agreement import Card
+from pprl_protocols import hpke
+from pprl_protocols.card import Card
 from pprl_protocols.identity import Identity
+from pprl_protocols.signatures import SIGNATURE_BYTES
 from pprl_protocols.vault import Vault
 
-CONTEXT = b"pprl/v1/card"
 _NAME_DIGITS = 16
 
 
@@ -36,17 +36,18 @@ def make(identity: Identity, vault: Vault, *, created: date) -> Card:
     """
     private = hpke.generate()
     public = hpke.public_of(private)
-    content = {
-        "version": 1,
-        "party": identity.name,
-        "identity": identity.public_key.hex(),
-        "kem": hpke.NAME,
-        "key": public.hex(),
-        "created": created.isoformat(),
-    }
-    signature = identity.sign(CONTEXT + canonical.dumps(content))
+    unsigned = Card(
+        version=1,
+        party=identity.name,
+        identity=identity.public_key.hex(),
+        kem=hpke.NAME,
+        key=public.hex(),
+        created=created,
+        signature="00" * SIGNATURE_BYTES,  # not part of what is signed
+    )
+    signature = identity.sign(unsigned.signed_bytes())
     vault.put(_secret_name(public), private)
-    return Card.model_validate({**content, "signature": signature.hex()})
+    return unsigned.model_copy(update={"signature": signature.hex()})
 
 
 def private_key(vault: Vault, card: Card) -> bytes:

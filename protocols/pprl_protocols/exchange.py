@@ -23,6 +23,7 @@ layout, are ignored. Spec: "Exchange and transcript".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -130,7 +131,7 @@ class Exchange:
             Another envelope is there already, a name is none, or ``data`` is too large.
         """
         if not 0 <= seq < limits.MAX_ENTRIES:
-            raise PeerError("protocol.bad_name")
+            raise PeerError("exchange.bad_name")
         self._put(_log(run, party), _entry_name(seq), data, limits.MAX_ENVELOPE_BYTES)
 
     def parties(self, run: str) -> list[str]:
@@ -174,7 +175,7 @@ class Exchange:
                 total += len(piece)
                 if total > limits.MAX_BLOB_BYTES:
                     place = "/".join(folder)
-                    raise PeerError("protocol.too_large", place=place, limit=limits.MAX_BLOB_BYTES)
+                    raise PeerError("exchange.too_large", place=place, limit=limits.MAX_BLOB_BYTES)
                 staged.write(piece)
             name = digest.hexdigest()
             if self._store.size((*folder, name)) is None:
@@ -207,7 +208,7 @@ class Exchange:
         try:
             file = self._store.open(place)
         except FileNotFoundError:
-            raise PeerError("protocol.file_missing", place="/".join(place)) from None
+            raise PeerError("exchange.file_missing", place="/".join(place)) from None
         return io.BufferedReader(_Checked(file, digest), PIECE_BYTES)
 
     def check_blob(self, run: str, digest: str) -> None:
@@ -225,10 +226,10 @@ class Exchange:
     def _put(self, folder: Place, name: str, data: bytes, limit: int) -> None:
         place = (*folder, name)
         if len(data) > limit:
-            raise PeerError("protocol.too_large", place="/".join(place), limit=limit)
+            raise PeerError("exchange.too_large", place="/".join(place), limit=limit)
         if self._store.size(place) is not None:
             if self._read(place, limit) != data:
-                raise PeerError("protocol.contradiction", place="/".join(place))
+                raise PeerError("exchange.contradiction", place="/".join(place))
             return
         with self._store.stage(folder) as staged:
             staged.write(data)
@@ -238,13 +239,13 @@ class Exchange:
         try:
             return self._read(place, limit)
         except FileNotFoundError:
-            raise PeerError("protocol.file_missing", place="/".join(place)) from None
+            raise PeerError("exchange.file_missing", place="/".join(place)) from None
 
     def _read(self, place: Place, limit: int) -> bytes:
-        with self._store.open(place) as file:
+        with self._store.open(place) as file, _reading("/".join(place)):
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise PeerError("protocol.too_large", place="/".join(place), limit=limit)
+            raise PeerError("exchange.too_large", place="/".join(place), limit=limit)
         return data
 
 
@@ -271,7 +272,7 @@ def _compare(run: str, one: Exchange, other: Exchange) -> None:
     left, right = _small(run, one), _small(run, other)
     for place in sorted(left.keys() & right.keys()):
         if left[place] != right[place]:
-            raise PeerError("protocol.contradiction", place="/".join(place))
+            raise PeerError("exchange.contradiction", place="/".join(place))
     for digest in sorted({*one.blobs(run)} & {*other.blobs(run)}):
         one.check_blob(run, digest)
         other.check_blob(run, digest)
@@ -287,7 +288,7 @@ def _small(run: str, exchange: Exchange) -> dict[Place, bytes]:
     try:
         found[run, _AGREEMENT] = hashlib.sha256(exchange.agreement(run)).digest()
     except PeerError as error:
-        if error.code != "protocol.file_missing":
+        if error.code != "exchange.file_missing":
             raise
     return found
 
@@ -324,13 +325,14 @@ class _Checked(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")
-        piece = self._file.read(len(view))
+        with _reading(f"blobs/{self._expected}"):
+            piece = self._file.read(len(view))
         self._total += len(piece)
         if self._total > limits.MAX_BLOB_BYTES:
             limit = limits.MAX_BLOB_BYTES
-            raise PeerError("protocol.too_large", place=f"blobs/{self._expected}", limit=limit)
+            raise PeerError("exchange.too_large", place=f"blobs/{self._expected}", limit=limit)
         if len(view) and not piece and self._digest.hexdigest() != self._expected:
-            raise PeerError("protocol.blob_broken", digest=self._expected)
+            raise PeerError("exchange.blob_broken", digest=self._expected)
         self._digest.update(piece)
         view[: len(piece)] = piece
         return len(piece)
@@ -340,6 +342,14 @@ class _Checked(io.RawIOBase):
         super().close()
 
 
+@contextlib.contextmanager
+def _reading(place: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:  # a memory stick pulled out, a connection gone
+        raise ConfigError("exchange.unreadable", path=place) from None
+
+
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
     while piece := source.read(PIECE_BYTES):
         yield piece
@@ -347,19 +357,19 @@ def _pieces(source: BinaryIO) -> Iterator[bytes]:
 
 def _run(run: str) -> str:
     if not limits.RUN_ID.fullmatch(run):
-        raise PeerError("protocol.bad_name")
+        raise PeerError("exchange.bad_name")
     return run
 
 
 def _log(run: str, party: str) -> Place:
     if not limits.is_party_name(party):
-        raise PeerError("protocol.bad_name")
+        raise PeerError("exchange.bad_name")
     return (_run(run), "log", party)
 
 
 def _blob(run: str, digest: str) -> Place:
     if not limits.SHA256.fullmatch(digest):
-        raise PeerError("protocol.bad_name")
+        raise PeerError("exchange.bad_name")
     return (_run(run), "blobs", digest)
 
 

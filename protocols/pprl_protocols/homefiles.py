@@ -82,13 +82,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, flags)
     except OSError:
         raise ConfigError("home.unreadable", path=str(path)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # Examined through the descriptor: what is checked is what is read.
-        mode = os.fstat(file.fileno()).st_mode
+        mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise ConfigError("home.unreadable", path=str(path))
         _refuse_others(path, mode)
-        yield file
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
 def read_private(path: Path, *, limit: int) -> bytes:

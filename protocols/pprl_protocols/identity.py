@@ -10,7 +10,6 @@ cards for that (:mod:`pprl_protocols.cards`), so that a stolen identity opens no
 
 import hashlib
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pprl.errors import ConfigError, PeerError
 from pprl.io.atomic import publish
-from pprl_protocols import limits
+from pprl_protocols.limits import MAX_NAME, is_party_name
 from pprl_protocols.vault import Vault
 
 Role = Literal["agency", "coordinator", "auditor"]
@@ -39,7 +38,7 @@ class PartyFile(BaseModel):
     Attributes
     ----------
     name
-        ASCII, lower case; see :mod:`pprl_protocols.limits`.
+        ASCII, lower case; see :func:`pprl_protocols.limits.is_party_name`.
     role
         ``agency``, ``coordinator`` or ``auditor``.
     public_key
@@ -118,7 +117,7 @@ class Identity:
             a device on some systems.
         """
         if not is_party_name(name):
-            raise ConfigError("home.party_name", maximum=limits.MAX_NAME)
+            raise ConfigError("home.party_name", maximum=MAX_NAME)
         return cls(name, role, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @classmethod
@@ -182,8 +181,3 @@ def fingerprint(public: bytes) -> str:
 def pretty(digest: str) -> str:
     """Return a fingerprint in groups of four, to be read aloud."""
     return " ".join(digest[i : i + _GROUP] for i in range(0, len(digest), _GROUP))
-
-
-def is_party_name(name: str) -> bool:
-    """Whether parties may have that name."""
-    return re.fullmatch(limits.PARTY_NAME, name) is not None

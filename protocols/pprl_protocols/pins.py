@@ -21,8 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pprl.errors import ConfigError, PeerError
 from pprl.io.atomic import publish
 from pprl_protocols.identity import fingerprint as fingerprint_of
-from pprl_protocols.identity import is_party_name
-from pprl_protocols.limits import MAX_NAME
+from pprl_protocols.limits import MAX_NAME, is_party_name
 
 _MAX_FILE_BYTES = 1 << 20
 _HEX = frozenset("0123456789abcdef")

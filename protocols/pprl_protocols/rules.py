@@ -16,11 +16,11 @@ ABORT nothing but the audit follows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import date
 
     from pprl_protocols.agreement import Agreement
 
@@ -173,15 +173,30 @@ def missing_receipts(past: Collection[Step], agreement: Agreement) -> tuple[str,
     return tuple(step.party for step in _missing(_ALL_RECEIVED, past, agreement))
 
 
+def wrongly_missing(
+    party: str, named: Collection[str], past: Collection[Step], agreement: Agreement
+) -> Reason | None:
+    """Say that a CLOSE names other agencies as missing than those whose RECEIPT isn't in ``past``.
+
+    Parameters
+    ----------
+    party, named
+        Who sent the CLOSE, and what it names.
+    past, agreement
+        As in :func:`possible`.
+    """
+    if tuple(named) == missing_receipts(past, agreement):
+        return None
+    return Reason("protocol.wrongly_missing", {"party": party}, final=True)
+
+
 def _missing(need: Need, past: Collection[Step], agreement: Agreement) -> tuple[Step, ...]:
     needed = {Step(one.name, need.kind) for one in agreement.parties if one.role in need.roles}
     return tuple(sorted(needed.difference(past)))
 
 
-def _outside(
-    agreement: Agreement, today: date, named: Mapping[str, str | int]
-) -> Reason | None:
-    first, last = _date(agreement.valid_from), _date(agreement.valid_until)
+def _outside(agreement: Agreement, today: date, named: Mapping[str, str | int]) -> Reason | None:
+    first, last = agreement.valid_from, agreement.valid_until
     if today < first:
         values = {**named, "date": first.isoformat()}
         return Reason("protocol.not_valid_yet", values, final=False)
@@ -192,8 +207,4 @@ def _outside(
 
 
 def _after_deadline(agreement: Agreement, today: date | None) -> bool:
-    return today is None or today > _date(agreement.receipt_deadline)
-
-
-def _date(value: date | str) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(value)
+    return today is None or today > agreement.receipt_deadline

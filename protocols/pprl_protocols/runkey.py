@@ -1,11 +1,13 @@
-r"""The run key: what each agency gives, what all of them derive from it, and who may know what.
+"""The run key: what each agency gives, what all of them derive from it, and who may know what.
 
 Every agency draws 32 bytes r and signs only C = SHA-256("pprl/v1/contribution" || r); r itself goes
 sealed to every other agency, with a pair secret for that one alone. Nobody chooses r after seeing
 the others', so nobody chooses the key. With all r in order of party name::
 
-    signs = number of SIGNs (2 bytes) || each in order of name: len(name) (2 bytes) || name || digest
-    K     = HKDF-SHA256(r || r || ..., salt = SHA-256(agreement digest || signs), info = "pprl/v1/run")
+    signs = number of SIGNs (2 bytes), then each in order of name:
+            length of the name (2 bytes) || name || digest of the SIGN entry (32 bytes)
+    K     = HKDF-SHA256(r || r || ..., salt = SHA-256(agreement digest || signs),
+                        info = "pprl/v1/run")
 
 and from K, each by HKDF-SHA256 without salt under its own info:
 
@@ -21,11 +23,12 @@ coordinator has neither. Nothing here prints, logs or compares a secret but in c
 >>> r = {"dinsos": bytes(32), "dukcapil": bytes([1]) * 32}
 >>> key = RunKey.derive(r, agreement="00" * 32, signs={"dinsos": "11" * 32, "dukcapil": "22" * 32})
 >>> key, key.linkage.check
-(RunKey(<32 secret bytes>), 'CHECK')
+(RunKey(<32 secret bytes>), '927fc2b3f0b99d81')
 """
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +39,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pprl.errors import PeerError
 from pprl.keys import LinkageKey
-from pprl_protocols import hpke
+from pprl_protocols import canonical, hpke
 
 SECRET_BYTES = 32
 SEALED_CONTRIBUTION_BYTES = 2 * SECRET_BYTES + hpke.OVERHEAD_BYTES
@@ -66,6 +69,18 @@ class Contribution:
             secrets.token_bytes(SECRET_BYTES),
             {name: secrets.token_bytes(SECRET_BYTES) for name in sorted(others)},
         )
+
+    def to_bytes(self) -> bytes:
+        """Return all of it, for the vault."""
+        pairs = {name: pair.hex() for name, pair in self.pairs.items()}
+        return canonical.dumps({"secret": self.secret.hex(), "pairs": pairs})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return what :meth:`to_bytes` gave to the vault."""
+        content = json.loads(data)
+        pairs = {name: bytes.fromhex(pair) for name, pair in content["pairs"].items()}
+        return cls(bytes.fromhex(content["secret"]), pairs)
 
     @property
     def commitment(self) -> str:

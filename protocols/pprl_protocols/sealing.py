@@ -8,11 +8,11 @@ A sealed file is::
     Cobblestone-256 of the plain file under the file key, context = SHA-256(header)
 
 and its plain file is 32 random bytes of salt, the length of the content (8 bytes), the content, and
-zeros up to the size bucket. The salt makes the digest of the plain file (the *salted digest* of the
-log) impossible to guess; the bucket hides the exact size.
+zeros up to the size bucket. The salt makes the digest of the plain file (the *salted digest* of
+the log) impossible to guess; the bucket hides the exact size.
 
-Buckets: powers of two from 4 KiB to 1 MiB, from there sixteen steps between one power of two and
-the next, so that at most 1/16 of a large file is padding.
+The bucket is :func:`pprl_protocols.limits.bucket` of the plain file's size: powers of two up to
+1 MiB, then sixteen steps to the next, so that padding is at most 1/16 of a large file.
 
 The header is never parsed. A recipient knows what it waits for and compares bytes, so that a file
 from another run, sender or step doesn't open. What comes out is to be used only after
@@ -23,7 +23,8 @@ from another run, sender or step doesn't open. What comes out is to be used only
 >>> private = hpke.generate()
 >>> header = SealHeader("encodings", "00" * 16, "agency-a", "coordinator", "00" * 32)
 >>> box, out = io.BytesIO(), io.BytesIO()
->>> sealed = seal_file(io.BytesIO(b"rows"), box, recipient_key=hpke.public_of(private), header=header)
+>>> public = hpke.public_of(private)
+>>> sealed = seal_file(io.BytesIO(b"rows"), box, recipient_key=public, header=header)
 >>> _ = box.seek(0)
 >>> open_file(box, out, private_key=private, header=header) == sealed, out.getvalue()
 (True, b'rows')
@@ -41,15 +42,11 @@ from cryptography.exceptions import InvalidTag
 
 from pprl.errors import InputError, PeerError
 from pprl_protocols import canonical, hpke
-from pprl_protocols.limits import MAX_BLOB_BYTES
+from pprl_protocols.limits import MAX_BLOB_BYTES, bucket
 
 MAGIC = b"pprl-sealed/1\n"
 PIECE_BYTES = 1 << 20
 """How much is in memory at a time."""
-MAX_HEADER_BYTES = 4096
-SMALLEST_BUCKET = 1 << 12
-EVEN_BELOW = 1 << 20
-"""From this size on, buckets are sixteenths."""
 
 _INFO = b"pprl/v1/seal"
 _SALT_BYTES = 32
@@ -96,19 +93,6 @@ class Sealed:
     bytes_sealed: int
 
 
-def padded_size(size: int) -> int:
-    """Return the bucket of a plain file of ``size`` bytes, salt and length included.
-
-    >>> padded_size(1), padded_size(5000), padded_size(1 << 20), padded_size((1 << 20) + 1)
-    (4096, 8192, 1048576, 1114112)
-    """
-    power = 1 << (max(size, SMALLEST_BUCKET) - 1).bit_length()
-    if size <= EVEN_BELOW:
-        return power
-    step = power // 32  # ``power`` is the one above; a sixteenth of the one below
-    return -(-size // step) * step
-
-
 def seal_file(
     source: BinaryIO, target: BinaryIO, *, recipient_key: bytes, header: SealHeader
 ) -> Sealed:
@@ -136,7 +120,7 @@ def seal_file(
         The content is larger than an exchange takes, or changed while it was read.
     """
     size = _size_left(source)
-    padding = padded_size(_PREFIX_BYTES + size) - _PREFIX_BYTES - size
+    padding = bucket(_PREFIX_BYTES + size) - _PREFIX_BYTES - size
     if _PREFIX_BYTES + size + padding > MAX_BLOB_BYTES:
         raise InputError("protocol.too_large", bytes=size, maximum=MAX_BLOB_BYTES)
     head = header.to_bytes()
@@ -185,15 +169,12 @@ def open_file(
     incoming = _Incoming(source)
     head = header.to_bytes()
     _expect(incoming, MAGIC, "protocol.sealed_format")
+    # The length first: no memory is taken for what a stranger claims.
     length = int.from_bytes(incoming.exactly(4), "big")
-    if length > MAX_HEADER_BYTES:
-        raise PeerError("protocol.sealed_format")
-    if incoming.exactly(length) != head:
+    if length != len(head) or incoming.exactly(length) != head:
         raise PeerError("protocol.sealed_header", sender=header.sender, purpose=header.purpose)
     _expect(incoming, _SEALED_KEY_BYTES.to_bytes(2, "big"), "protocol.sealed_format")
     file_key = hpke.open_sealed(incoming.exactly(_SEALED_KEY_BYTES), private_key, _INFO + head)
-    if len(file_key) != _KEY_BYTES:
-        raise PeerError("protocol.sealed_format")
     decryptor = Cobblestone256Decryptor(file_key, hashlib.sha256(head).digest())
     content = _Content(target)
     with _emptied_on_failure(target):
@@ -267,12 +248,12 @@ class _Content:
                 self._prefix += view[:missing]
                 if len(self._prefix) == _PREFIX_BYTES:
                     self._left = int.from_bytes(self._prefix[_SALT_BYTES:], "big")
-                    self._bucket = padded_size(_PREFIX_BYTES + self._left)
+                    self._bucket = bucket(_PREFIX_BYTES + self._left)
             rest = view[missing:]
             self._target.write(rest[: self._left])
             zeros = rest[self._left :]
             self._left -= len(rest) - len(zeros)
-            if zeros != bytes(len(zeros)) or (self._bucket and self._taken > self._bucket):
+            if zeros != bytes(len(zeros)):
                 raise PeerError("protocol.sealed_size")
 
     def end(self) -> None:

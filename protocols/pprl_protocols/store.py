@@ -6,6 +6,7 @@ never follows a symbolic link below its root, opens nothing but ordinary files, 
 temporary name, flush and rename, so that a half-written file never has a real name. Remote
 folders will be further classes with the same methods. Spec: "Exchange and transcript".
 
+>>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
 >>> with TemporaryDirectory() as folder:
 ...     store = LocalStore(Path(folder))
@@ -23,13 +24,13 @@ import errno
 import os
 import secrets
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from pprl.errors import ConfigError, LimitError, PeerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 Place: TypeAlias = tuple[str, ...]
 """Names from the root of a store to a folder or a file; each one checked by who composed it."""
@@ -104,7 +105,7 @@ class LocalStore:
                     for count, entry in enumerate(entries):
                         if count >= limit:
                             raise PeerError(
-                                "protocol.too_many_files", place=_shown(folder), limit=limit
+                                "exchange.too_many_files", place=_shown(folder), limit=limit
                             )
                         if not entry.name.startswith("."):
                             found.append(entry.name)
@@ -141,11 +142,11 @@ class LocalStore:
                 handle = os.open(_one(place[-1]), _FILE, dir_fd=folder)
             except OSError as error:
                 if error.errno in {errno.ELOOP, errno.ENXIO}:
-                    raise PeerError("protocol.not_a_file", place=_shown(place)) from None
+                    raise PeerError("exchange.not_a_file", place=_shown(place)) from None
                 raise
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 os.close(handle)
-                raise PeerError("protocol.not_a_file", place=_shown(place))
+                raise PeerError("exchange.not_a_file", place=_shown(place))
             return os.fdopen(handle, "rb")
 
     @contextlib.contextmanager
@@ -159,23 +160,20 @@ class LocalStore:
         LimitError
             The disk is full.
         """
-        try:
-            with self._folder(folder, make=True) as handle:
-                staged = _LocalStaged(handle)
-                try:
-                    yield staged
-                finally:
-                    staged.close()
-        except OSError as error:
-            path = str(self._root)
-            if error.errno in _FULL:
-                raise LimitError("output.disk_full", path=path) from None
-            raise ConfigError("exchange.unwritable", path=path) from None
+        with contextlib.ExitStack() as stack:
+            with self._writing():
+                handle = stack.enter_context(self._folder(folder, make=True))
+                staged = _LocalStaged(handle, self._writing)
+            stack.callback(staged.close)
+            yield staged
 
     @contextlib.contextmanager
     def _folder(self, place: Place, *, make: bool = False) -> Iterator[int]:
         # Walks by handles, one name at a time: nobody can put a link in between.
-        handle = os.open(self._root, _FOLDER)
+        try:
+            handle = os.open(self._root, _FOLDER)
+        except FileNotFoundError:  # gone since: not the same as an exchange with nothing in it
+            raise ConfigError("exchange.missing", path=str(self._root)) from None
         try:
             for depth, name in enumerate(place):
                 if make:
@@ -187,7 +185,7 @@ class LocalStore:
                 except OSError as error:
                     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
                         shown = _shown(place[: depth + 1])
-                        raise PeerError("protocol.not_a_folder", place=shown) from None
+                        raise PeerError("exchange.not_a_folder", place=shown) from None
                     raise
                 os.close(handle)
                 handle = inner
@@ -204,25 +202,40 @@ class LocalStore:
         except OSError:
             raise ConfigError("exchange.unreadable", path=str(self._root)) from None
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            path = str(self._root)
+            if error.errno in _FULL:
+                raise LimitError("output.disk_full", path=path) from None
+            raise ConfigError("exchange.unwritable", path=path) from None
+
 
 class _LocalStaged:
-    def __init__(self, folder: int) -> None:
+    def __init__(
+        self, folder: int, writing: Callable[[], contextlib.AbstractContextManager[None]]
+    ) -> None:
         self._folder = folder
+        self._writing = writing
         self._name: str | None = f"{_TEMPORARY}{secrets.token_hex(8)}"
         self._file = os.fdopen(os.open(self._name, _NEW, 0o644, dir_fd=folder), "wb")
 
     def write(self, data: bytes, /) -> None:
-        self._file.write(data)
+        with self._writing():
+            self._file.write(data)
 
     def publish(self, name: str, /) -> None:
         if self._name is None:
             message = "published already"
             raise ValueError(message)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        # Not os.link, which would refuse to replace: memory sticks (FAT) have no links. Whoever
-        # publishes looks first; two writers of one name write the same bytes or one is a fork.
-        os.rename(self._name, _one(name), src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        with self._writing():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            # Not os.link, which would refuse to replace: memory sticks (FAT) have no links. Whoever
+            # publishes looks first; two writers of one name write the same bytes or one is a fork.
+            os.rename(self._name, _one(name), src_dir_fd=self._folder, dst_dir_fd=self._folder)
         self._name = None
         _flush_folder(self._folder)
 

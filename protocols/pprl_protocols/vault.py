@@ -213,8 +213,9 @@ class Vault:
 
     def tidy(self) -> None:
         """Remove what killed processes left unfinished. The caller holds the home's lock."""
-        for path in self._secrets.glob(f"{homefiles.TEMPORARY}*"):
-            homefiles.erase(path)
+        for folder in (self._secrets.parent, self._secrets):
+            for path in folder.glob(f"{homefiles.TEMPORARY}*"):
+                homefiles.erase(path)
 
     @contextlib.contextmanager
     def writer(self, name: str) -> Iterator[BinaryIO]:
@@ -231,9 +232,8 @@ class Vault:
             sealing = io.BufferedWriter(_Sealing(file, encryptor), PIECE_BYTES)
             try:
                 yield cast("BinaryIO", sealing)
-                sealing.flush()
             finally:
-                # Else its destructor would write on into a file that is closed by then.
+                # Writes what is left. Otherwise its destructor would, into a closed file.
                 sealing.detach()
             file.write(encryptor.finalize())
 

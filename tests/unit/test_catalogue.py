@@ -7,7 +7,7 @@ import pytest
 from pprl import catalogue, errors
 
 ROOT = Path(catalogue.__file__).parent.parent
-SOURCES = [*ROOT.glob("pprl/**/*.py"), *ROOT.glob("cli/**/*.py")]
+SOURCES = [*ROOT.glob("pprl/**/*.py"), *ROOT.glob("cli/**/*.py"), *ROOT.glob("protocols/**/*.py")]
 COMPOSED = (
     "value.",
     "reason.",
@@ -64,5 +64,6 @@ def test_exit_codes_are_those_of_the_design():
         errors.PeerError: 4,
         errors.LimitError: 5,
         errors.BackendError: 6,
+        errors.WaitingError: 7,
     }
     assert {kind: kind.exit_code for kind in codes} == codes

@@ -1,0 +1,142 @@
+"""The first step of every party: SIGN, and for agencies the run key that follows from all SIGNs.
+
+An agency commits to 32 fresh bytes and hands them, sealed, to every other agency; the coordinator
+commits to the seed of everything random in the result, the auditor to a nonce. What was drawn is
+in the vault before anything of it is published.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from pprl.errors import PeerError
+from pprl_protocols import cards, runkey
+from pprl_protocols.canonical import sha256
+from pprl_protocols.messages import Sign
+from pprl_protocols.runkey import Contribution, RunKey
+
+if TYPE_CHECKING:
+    from pprl_protocols.session import Session
+
+SEED_BYTES = 32
+_SEED_CONTEXT = b"pprl/v1/seed"
+
+
+def sign(session: Session) -> str:
+    """Sign the agreement; return the digest of the entry. Identities must be pinned.
+
+    Raises
+    ------
+    PeerError
+        A party of the agreement isn't pinned with its identity, or a card isn't its party's.
+    ConfigError
+        Signed already, or outside the agreement's validity.
+    """
+    session.require("SIGN")
+    check_identities(session)
+    agreement = session.agreement
+    contributions: dict[str, str] = {}
+    if session.me.role == "agency":
+        own = contribution(session)
+        commitment = own.commitment
+        for other in agreement.agencies:
+            if other.name != session.me.name and other.card is not None:
+                contributions[other.name] = own.seal(
+                    recipient_key=bytes.fromhex(other.card.key),
+                    run=session.run,
+                    sender=session.me.name,
+                    recipient=other.name,
+                    agreement=agreement.digest,
+                ).hex()
+    else:
+        commitment = sha256(_SEED_CONTEXT + seed(session))
+    return session.say(
+        Sign(
+            agreement=agreement.digest,
+            party=session.me.name,
+            run=session.run,
+            commitment=commitment,
+            contributions=contributions,
+        )
+    )
+
+
+def check_identities(session: Session) -> None:
+    """Refuse an agreement with an identity that this party's user hasn't pinned.
+
+    Raises
+    ------
+    PeerError
+        As said; or a card isn't signed by its party, or is missing.
+    """
+    pins = session.home.pins
+    for party in session.agreement.parties:
+        if party.name != session.me.name:
+            pins.check(party.name, bytes.fromhex(party.identity))
+    missing = session.agreement.without_card()
+    if missing:
+        raise PeerError("protocol.no_card", party=missing[0])
+
+
+def contribution(session: Session) -> Contribution:
+    """Return what this agency draws for the run, drawn once and kept."""
+    vault, name = session.home.vault, session.secret("contribution")
+    if not vault.has(name):
+        others = [one.name for one in session.agreement.agencies if one.name != session.me.name]
+        drawn = Contribution.generate(others)
+        pairs = {other: value.hex() for other, value in drawn.pairs.items()}
+        vault.put(name, json.dumps({"secret": drawn.secret.hex(), "pairs": pairs}).encode())
+    kept = json.loads(vault.get(name))
+    return Contribution(
+        bytes.fromhex(kept["secret"]),
+        {other: bytes.fromhex(value) for other, value in kept["pairs"].items()},
+    )
+
+
+def seed(session: Session) -> bytes:
+    """Return the coordinator's seed, or the auditor's nonce: 32 bytes, drawn once and kept."""
+    vault, name = session.home.vault, session.secret("seed")
+    if not vault.has(name):
+        vault.put(name, secrets.token_bytes(SEED_BYTES))
+    return vault.get(name)
+
+
+def all_signs(session: Session) -> dict[str, str]:
+    """Return the digest of every party's SIGN, by party."""
+    return {each.entry.party: each.digest for each in session.all_said("SIGN")}
+
+
+def run_key(session: Session) -> RunKey:
+    """Return the key of the run, which only its agencies can derive.
+
+    Raises
+    ------
+    PeerError
+        An agency's contribution doesn't open, or isn't what it committed to: a reason to abort.
+    """
+    agreement, me = session.agreement, session.me
+    parts = {me.name: contribution(session).secret}
+    assert me.card is not None  # noqa: S101 - every signed agreement has all cards
+    private = cards.private_key(session.home.vault, me.card)
+    for signed in session.all_said("SIGN"):
+        message, sender = signed.entry.message, signed.entry.party
+        if not isinstance(message, Sign) or sender == me.name or not message.contributions:
+            continue
+        sealed = message.contributions.get(me.name)
+        if sealed is None:
+            raise PeerError("protocol.contribution", party=sender)
+        parts[sender], _ = runkey.open_contribution(
+            bytes.fromhex(sealed),
+            private_key=private,
+            expected=message.commitment,
+            run=session.run,
+            sender=sender,
+            recipient=me.name,
+            agreement=agreement.digest,
+        )
+    for agency in agreement.agencies:
+        if agency.name not in parts:
+            raise PeerError("protocol.contribution", party=agency.name)
+    return RunKey.derive(parts, agreement=agreement.digest, signs=all_signs(session))
