@@ -28,7 +28,7 @@ ACCEPT_FLOOR = 0.2
 """Least local precision of a pair that is accepted, whatever the target."""
 REVIEW_FLOOR = 0.1
 """Least local precision of a pair that is worth a clerk's look."""
-SLACK, FEW = 0.02, 3
+SLACK, FEW = 0.02, 5
 """How far the lower end of the interval may stay below a target precision: a share of the matches,
 or a few of them, where there are so few that no interval could be short."""
 
