@@ -62,6 +62,9 @@ class Home:
         if (folder / PARTY).exists():
             raise ConfigError("home.exists", path=str(folder))
         identity = Identity.generate(name, role)
+        # A process that was killed here leaves a vault that nobody knows of yet.
+        for left in (folder / "vault.json", *(folder / "secrets").glob("*")):
+            homefiles.erase(left)
         vault = Vault.create(folder, passphrase, cost=cost)
         identity.save(vault)
         # Last: a home is one when this file is there.

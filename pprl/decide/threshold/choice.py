@@ -33,7 +33,9 @@ SLACK, FEW = 0.02, 5
 or a few of them, where there are so few that no interval could be short."""
 
 _TAIL = 0.025
-_MODEL_DOUBT = 0.2  # no model is quite right: relative standard deviation of what it calls wrong
+_MODEL_NOISE, _MODEL_DOUBT = 0.2, 0.5
+"""No model is quite right: relative standard deviations of what it calls wrong, as bars are chosen
+and as an interval says it. Measured on simulated registers."""
 _NOTHING = 1e-100  # pairs; so few that floating point has no quantile for them
 
 
@@ -98,19 +100,22 @@ class Choice:
         Matches accepted, and how many of them are expected to be wrong.
     precision
         With its interval.
+    least
+        Lower end of the interval if the model is taken at its word: what the target is held to.
     """
 
     cutoff: float
     found: float
     false: float
     precision: Interval
+    least: float
 
     def bars(self, curves: Sequence[TierCurve]) -> dict[str, int]:
         """Return the bar of each tier in millionths."""
         return {curve.tier: edge(curve.bar(self.cutoff)) for curve in curves}
 
 
-NOTHING = Choice(2.0, 0.0, 0.0, Interval(0.0, 0.0, 0.0))
+NOTHING = Choice(2.0, 0.0, 0.0, Interval(0.0, 0.0, 0.0), 0.0)
 
 
 def choose(
@@ -153,7 +158,7 @@ def choose(
                 best, best_f1 = choice, f1
         elif min(right / (right + choice.false), choice.precision.value) >= precision:
             slack = max(SLACK, FEW / choice.found)
-            if choice.precision.low >= precision - slack:
+            if choice.least >= precision - slack:
                 return choice
     return best
 
@@ -173,8 +178,9 @@ def expected(curves: Sequence[TierCurve], null_fit: Smooth | None, cutoff: float
             doubt += wrong  # counted where matches are counted: as uncertain as its own count
     if null_fit is not None:
         doubt += null_fit.variance_of(weights[BINS - len(null_fit.log_rate) :])
-    doubt += (_MODEL_DOUBT * false) ** 2
-    return Choice(cutoff, found, false, _precision(found, false, doubt))
+    least = _precision(found, false, doubt + (_MODEL_NOISE * false) ** 2).low
+    shown = _precision(found, false, doubt + (_MODEL_DOUBT * false) ** 2)
+    return Choice(cutoff, found, false, shown, least)
 
 
 def _precision(found: float, false: float, doubt: float) -> Interval:

@@ -1,0 +1,369 @@
+"""RESULT v1: the file in which one agency learns which of its pseudo-IDs matched.
+
+An Arrow IPC file, uncompressed. Its schema metadata holds one canonical JSON header; its columns
+are, in this order, and its rows ascend by id, party and group:
+
+==============  =====================  ===========================================================
+column          type                   what it is
+==============  =====================  ===========================================================
+``id``          fixed_size_binary(16)  the recipient's own pseudo-ID
+``group``       fixed_size_binary(16)  match number: the same for every owner of a match
+``party``       int8                   the other party, as a place in the header's ``parties``
+``band``        uint8                  0 accept, 1 review
+``tier``        uint8                  a place in the header's ``tiers``
+``precision``   int32                  chance that it is right, in millionths; -1 unknown
+``similarity``  int32                  of the filters, in millionths; -1 when a record has none
+``family``      binary                 reserved, null
+``attributes``  binary                 reserved, null
+==============  =====================  ===========================================================
+
+A record without a match has no row, and nobody else's pseudo-ID is in the file. It is read message
+by message from its beginning; the footer is for tools that jump, and is never followed. Hostile
+files raise PeerError and nothing else. Spec: RESULT, "Limits on hostile input".
+
+>>> ROW_WIDTH, COLUMNS[:2]
+(43, ('id', 'group'))
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, ValidationError
+
+from pprl.buffers import fixed_rows
+from pprl.compare.measure import MILLION
+from pprl.encoded import METADATA_KEY
+from pprl.errors import InputError, PeerError
+from pprl.io.atomic import publish
+from pprl_protocols import canonical, limits
+from pprl_protocols.fields import (
+    Name,
+    NonNegative,
+    Part,
+    PartyName,
+    RunId,
+    Sha256,
+    names_in,
+    place,
+)
+from pprl_protocols.pseudonyms import ID_BYTES, rising, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pprl_protocols.pseudonyms import Flags, Words
+
+VERSION = 1
+BANDS = ("accept", "review")
+ACCEPT, REVIEW = range(2)
+UNKNOWN = -1
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.binary(ID_BYTES), nullable=False),
+        pa.field("group", pa.binary(ID_BYTES), nullable=False),
+        pa.field("party", pa.int8(), nullable=False),
+        pa.field("band", pa.uint8(), nullable=False),
+        pa.field("tier", pa.uint8(), nullable=False),
+        pa.field("precision", pa.int32(), nullable=False),
+        pa.field("similarity", pa.int32(), nullable=False),
+        pa.field("family", pa.binary()),
+        pa.field("attributes", pa.binary()),
+    ]
+)
+COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+_RESERVED = ("family", "attributes")
+ROW_WIDTH = sum(field.type.bit_width // 8 for field in SCHEMA if field.name not in _RESERVED)
+
+_MAGIC = b"ARROW1"
+_START = len(_MAGIC) + 2
+_BATCH_ROWS = 1 << 20
+# Places in the tables of Arrow's Message.fbs.
+_MESSAGE_HEADER, _BATCH_COMPRESSION = 2, 3
+
+Millionths = Annotated[int, Field(ge=0, le=MILLION)]
+Position = Annotated[int, Field(ge=0, lt=limits.MAX_AGENCIES)]
+Bars: TypeAlias = Annotated[dict[Name, Millionths | None], Field(max_length=limits.MAX_ITEMS)]
+Integers: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.integer]]"
+
+
+class Share(Part):
+    """An estimated share and its 95% interval, in millionths."""
+
+    value: Millionths
+    low: Millionths
+    high: Millionths
+
+
+class Pair(Part):
+    """How the recipient's records were compared with one other party's.
+
+    Attributes
+    ----------
+    other
+        That party, as a place in ``parties``.
+    accept, review
+        By tier, the similarity in millionths from which pairs were accepted and reviewed; None
+        where no pair was.
+    precision, recall
+        Estimated, of the accepted pairs; None when they can't be said.
+    """
+
+    other: Position
+    accept: Bars
+    review: Bars
+    precision: Share | None
+    recall: Share | None
+
+
+class ResultHeader(Part):
+    """What a result says about itself.
+
+    Attributes
+    ----------
+    format, version
+        ``pprl.result``, 1.
+    run, agreement, recipient
+        Run id, digest of the agreement, the agency it is for.
+    parties
+        All agencies, in the order of the agreement.
+    tiers
+        Names, the strongest first.
+    pairs
+        One for every other agency, in order.
+    rows
+        Number of rows.
+    row_width
+        Bytes of a row without the reserved columns, the same for every row.
+    """
+
+    format: Literal["pprl.result"] = "pprl.result"
+    version: Literal[1] = 1
+    run: RunId
+    agreement: Sha256
+    recipient: PartyName
+    parties: Annotated[
+        tuple[PartyName, ...],
+        Field(min_length=limits.MIN_AGENCIES, max_length=limits.MAX_AGENCIES),
+    ]
+    tiers: Annotated[tuple[Name, ...], Field(min_length=1, max_length=limits.MAX_ITEMS)]
+    pairs: Annotated[tuple[Pair, ...], Field(max_length=limits.MAX_AGENCIES - 1)]
+    rows: NonNegative
+    row_width: NonNegative
+
+    @property
+    def others(self) -> list[int]:
+        """Places of the other agencies."""
+        return [at for at, name in enumerate(self.parties) if name != self.recipient]
+
+    def to_bytes(self) -> bytes:
+        """Return the header as canonical JSON."""
+        return canonical.dumps(self.model_dump())
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """One agency's result.
+
+    Attributes
+    ----------
+    header
+        What it says about itself.
+    table
+        The columns of the module docstring, in memory.
+    """
+
+    header: ResultHeader
+    table: pa.Table
+
+    def write(self, path: Path, *, force: bool = False) -> None:
+        """Write the file; it appears whole or not at all. The same result, the same bytes."""
+        schema = SCHEMA.with_metadata({METADATA_KEY: self.header.to_bytes()})
+        table = self.table.combine_chunks().replace_schema_metadata(schema.metadata)
+        with (
+            publish(path, force=force) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
+            for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+                writer.write_batch(batch)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, run: str, agreement: str, recipient: str, parties: Sequence[str]
+    ) -> Self:
+        """Read a result that the coordinator made. The whole file is taken into memory.
+
+        Parameters
+        ----------
+        path
+            The opened file.
+        run, agreement, recipient, parties
+            What its header has to say.
+
+        Raises
+        ------
+        PeerError
+            It isn't a result, is another one's, or contradicts itself.
+        InputError
+            The file isn't there or can't be read.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError:
+            raise InputError("table.unreadable", path=str(path)) from None
+        try:
+            header, table = _read(data)
+        except (pa.ArrowException, OSError, ValueError, struct.error):
+            raise PeerError("result.broken") from None
+        expected = {
+            "run": run,
+            "agreement": agreement,
+            "recipient": recipient,
+            "parties": tuple(parties),
+        }
+        for field, value in expected.items():
+            if getattr(header, field) != value:
+                raise PeerError("result.other", field=field)
+        _check_header(header)
+        _check_rows(header, table)
+        return cls(header, table.replace_schema_metadata(None))
+
+
+def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
+    if data[:_START] != _MAGIC + bytes(2) or not data.endswith(_MAGIC):
+        raise PeerError("result.broken")
+    messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(data).slice(_START))
+    schema = pa.ipc.read_schema(messages.read_next_message())
+    metadata = schema.metadata or {}
+    if not schema.equals(SCHEMA) or any(field.metadata for field in schema):
+        raise PeerError("result.columns")
+    if set(metadata) != {METADATA_KEY}:
+        raise PeerError("result.header", where="[*]")
+    header = _header(metadata[METADATA_KEY])
+    if header.row_width != ROW_WIDTH or header.rows * ROW_WIDTH > len(data):
+        raise PeerError("result.rows")
+    batches, rows = [], 0
+    for message in messages:
+        # Asked before Arrow reads the batch: a few bytes may unpack into gigabytes.
+        if message.type != "record batch" or _compressed(message.metadata.to_pybytes()):
+            raise PeerError("result.compressed")
+        batch = pa.ipc.read_record_batch(message, schema)
+        rows += batch.num_rows
+        if not batch.num_rows or rows > header.rows:
+            raise PeerError("result.rows")
+        batch.validate(full=True)
+        batches.append(batch)
+    if rows != header.rows:
+        raise PeerError("result.rows")
+    return header, pa.Table.from_batches(batches, schema)
+
+
+def _header(data: bytes) -> ResultHeader:
+    value = canonical.loads(data, limit=limits.MAX_HEADER_BYTES)
+    version = value.get("version") if isinstance(value, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise PeerError("result.version", known=VERSION)
+    try:
+        return ResultHeader.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        known = names_in(ResultHeader.model_json_schema())
+        raise PeerError("result.header", where=place(first["loc"], known)) from None
+
+
+def _compressed(message: bytes) -> bool:
+    """Whether the metadata of a record batch, which Arrow has verified, names a compression."""
+    root: int = struct.unpack_from("<I", message)[0]
+    at = _slot(message, root, _MESSAGE_HEADER)
+    batch: int = at + struct.unpack_from("<I", message, at)[0]
+    return _slot(message, batch, _BATCH_COMPRESSION) != batch
+
+
+def _slot(message: bytes, table: int, number: int) -> int:
+    """Return where a FlatBuffers table has its field; the table's own place when it has none."""
+    vtable = table - struct.unpack_from("<i", message, table)[0]
+    entry = 4 + 2 * number
+    if entry >= struct.unpack_from("<H", message, vtable)[0]:
+        return table
+    offset: int = struct.unpack_from("<H", message, vtable + entry)[0]
+    return table + offset
+
+
+def _check_header(header: ResultHeader) -> None:
+    if header.recipient not in header.parties or len(set(header.parties)) != len(header.parties):
+        raise PeerError("result.header", where="parties")
+    if len(set(header.tiers)) != len(header.tiers):
+        raise PeerError("result.header", where="tiers")
+    if [pair.other for pair in header.pairs] != header.others:
+        raise PeerError("result.header", where="pairs")
+    for at, pair in enumerate(header.pairs, start=1):
+        if not (pair.accept.keys() | pair.review.keys()) <= set(header.tiers):
+            raise PeerError("result.header", where=f"pairs[{at}]")
+
+
+def _check_rows(header: ResultHeader, table: pa.Table) -> None:
+    for at, name in enumerate(COLUMNS, start=1):
+        nulls = table.column(name).null_count
+        if name in _RESERVED:
+            if nulls != header.rows:
+                raise PeerError("result.reserved", column=at)
+        elif nulls:
+            raise PeerError("result.nulls", column=at)
+    allowed = {
+        "party": np.isin(numbers(table, "party"), header.others),
+        "band": numbers(table, "band") < len(BANDS),
+        "tier": numbers(table, "tier") < len(header.tiers),
+        "precision": _is_share(numbers(table, "precision")),
+        "similarity": _is_share(numbers(table, "similarity")),
+    }
+    for name, fine in allowed.items():
+        _first("result.value", ~fine, column=COLUMNS.index(name) + 1)
+    ids, groups = id_words(table, "id"), id_words(table, "group")
+    party = numbers(table, "party").astype(np.uint64)
+    _first("result.order", ~rising(np.column_stack([ids, party, groups])), offset=1)
+    _check_matches(ids, groups, party, numbers(table, "band") == ACCEPT)
+
+
+def _check_matches(ids: Words, groups: Words, party: Integers, accepted: Flags) -> None:
+    """One match a record and party, or pairs for review; one number a match."""
+    same = (ids[1:] == ids[:-1]).all(axis=1)
+    both = same & (party[1:] == party[:-1])
+    _first("result.contradiction", both & (accepted[1:] | accepted[:-1]), offset=1)
+    rows = np.flatnonzero(accepted)
+    same = (ids[rows[1:]] == ids[rows[:-1]]).all(axis=1)
+    differ = (groups[rows[1:]] != groups[rows[:-1]]).any(axis=1)
+    wrong = np.zeros(len(ids), dtype=np.bool_)
+    wrong[rows[1:]] = same & differ
+    # What is left is the first row of every match and every pair for review: no number twice.
+    first = np.ones(len(ids), dtype=np.bool_)
+    first[rows[1:]] = ~same
+    kept = np.flatnonzero(first)
+    order = kept[np.lexsort((groups[kept, 1], groups[kept, 0]))]
+    wrong[order[1:]] |= (groups[order[1:]] == groups[order[:-1]]).all(axis=1)
+    _first("result.contradiction", wrong)
+
+
+def _first(code: str, wrong: Flags, *, offset: int = 0, **values: int) -> None:
+    if wrong.any():
+        raise PeerError(code, row=int(wrong.argmax()) + offset + 1, **values)
+
+
+def _is_share(values: Integers) -> Flags:
+    return (values >= UNKNOWN) & (values <= MILLION)
+
+
+def numbers(table: pa.Table, name: str) -> Integers:
+    """Return a column of numbers without nulls."""
+    return np.asarray(table.column(name))
+
+
+def id_words(table: pa.Table, name: str) -> Words:
+    """Return ``uint64 (rows, 2)``: ids or match numbers as words that sort as they do."""
+    chunks = [words(fixed_rows(each, ID_BYTES)) for each in table.column(name).chunks]
+    return np.concatenate([np.empty((0, 2), dtype=np.uint64), *chunks])
