@@ -124,7 +124,7 @@ def results_of(
         message = "matches, sets and parties don't belong together"
         raise ValueError(message)
     table = pa.concat_tables([matches.table, matches.review])
-    groups = numbers(table, "group")
+    groups = numbers(table, "group").astype(np.int64)
     count = int(groups.max()) + 1 if len(groups) else 0
     tiers = tuple(matches.info.rows_by_tier)
     columns = {

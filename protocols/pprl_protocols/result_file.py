@@ -54,7 +54,7 @@ from pprl_protocols.fields import (
 from pprl_protocols.pseudonyms import ID_BYTES, rising, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pprl_protocols.pseudonyms import Flags, Words
@@ -239,7 +239,10 @@ def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
     if data[:_START] != _MAGIC + bytes(2) or not data.endswith(_MAGIC):
         raise PeerError("result.broken")
     messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(data).slice(_START))
-    schema = pa.ipc.read_schema(messages.read_next_message())
+    first = next(iter(messages), None)
+    if first is None or first.type != "schema":  # Arrow's reader of schemas trusts that it is one
+        raise PeerError("result.broken")
+    schema = pa.ipc.read_schema(first)
     metadata = schema.metadata or {}
     if not schema.equals(SCHEMA) or any(field.metadata for field in schema):
         raise PeerError("result.columns")
@@ -248,20 +251,27 @@ def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
     header = _header(metadata[METADATA_KEY])
     if header.row_width != ROW_WIDTH or header.rows * ROW_WIDTH > len(data):
         raise PeerError("result.rows")
-    batches, rows = [], 0
+    return header, pa.Table.from_batches(list(_batches(messages, schema, header.rows)), schema)
+
+
+def _batches(
+    messages: pa.ipc.MessageReader, schema: pa.Schema, expected: int
+) -> Iterator[pa.RecordBatch]:
+    rows = 0
     for message in messages:
+        if message.type != "record batch":
+            raise PeerError("result.broken")
         # Asked before Arrow reads the batch: a few bytes may unpack into gigabytes.
-        if message.type != "record batch" or _compressed(message.metadata.to_pybytes()):
+        if _compressed(message.metadata.to_pybytes()):
             raise PeerError("result.compressed")
         batch = pa.ipc.read_record_batch(message, schema)
         rows += batch.num_rows
-        if not batch.num_rows or rows > header.rows:
+        if not batch.num_rows or rows > expected:
             raise PeerError("result.rows")
         batch.validate(full=True)
-        batches.append(batch)
-    if rows != header.rows:
+        yield batch
+    if rows != expected:
         raise PeerError("result.rows")
-    return header, pa.Table.from_batches(batches, schema)
 
 
 def _header(data: bytes) -> ResultHeader:
