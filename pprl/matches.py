@@ -64,7 +64,7 @@ class PairInfo:
         Rows and pairs looked at inside the files, and the pairs among them, not known to be one
         person, that reach the accept bar of ``filter``.
     compared_from
-        Similarity in [0, 1] from which filters were compared.
+        Dice coefficient in [0, 1] from which filters were compared.
     """
 
     parties: tuple[int, int]

@@ -112,7 +112,7 @@ class Estimate:
         Rows and pairs looked at inside the files, and the pairs of different people among them
         that reach the accept bar of ``filter``.
     first_similarity
-        In millionths: filters were compared from here up.
+        Dice coefficient in millionths from which filters were compared.
     null_fit
         The null with its uncertainty.
     """
@@ -255,7 +255,7 @@ class Estimator:
             rows_sampled=tuple(each.rows for each in within),
             pairs_sampled=int(sum(each.pairs for each in within)),
             null_events=int(sum(each.counts[bar:].sum() for each in within)),
-            first_similarity=edge(self._first),
+            first_similarity=dice_below(self._first),
             null_fit=mixture.null_fit,
         )
         bars = {each.tier: NEVER for each in found} | choice.bars(curves)
