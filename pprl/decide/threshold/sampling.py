@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from pprl.decide.tiers import Side
 
 RANDOM_PAIRS = 50_000
-PILOT_ROWS = 1_000
-LEAST_ROWS = 500
+PILOT_ROWS = 500
+LEAST_ROWS = 300
 LEAST_PAIRS = 200_000_000
 """Pairs inside the files that may always be compared: some tenths of a second."""
 SHARE_OF_PAIRS = 0.03
 """Pairs inside the files for each pair between them, when that is more."""
 
 _LEAST_KNOWN = 0.3
-_PILOT_THRESHOLDS = range(800_000, 0, -100_000)
+_PILOT_THRESHOLDS = range(700_000, 0, -100_000)
 _PAIRS_A_RECORD = 0.4  # by chance, in the band above the bin where comparison begins
 _BAND = 10  # bins
 LARGER = 11
