@@ -1,4 +1,4 @@
-import json
+"""ort json
 import struct
 
 import numpy as np
@@ -21,7 +21,9 @@ BITS = 256
 
 
 def people(numbers, party, draws):
-    """Encode made-up people: the same number, the same filter; a negative one, nearly."""
+
+One file, since every test starts from the same linked registers and result files.
+"""Encode made-up people: the same number, the same filter; a negative one, nearly."""
     header = Header(
         scheme="clk", bits=BITS, schema="ab" * 32, key_check="cd" * 8, records=len(numbers)
     )

@@ -1,4 +1,7 @@
-"""Scores by band, place and damage, causes of mistakes, comparison and calibration."""
+"""Scores by band, place and damage, causes of mistakes, comparison and calibration.
+
+One file, since all splits are read off the same small truth.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Linking without a threshold: as good as it says, in three bands, and never out of its depth."""
+"""Linking without a threshold: as good as it says, in three bands, and never out of its depth.
+
+One file, since its registers are simulated and encoded once for all tests.
+"""
 
 from __future__ import annotations
 
