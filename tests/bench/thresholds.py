@@ -5,8 +5,8 @@
 Registers are simulated and encoded with the built-in schema; the estimate never sees the truth.
 ``best`` is the best of all settings of the three thresholds (filters, tokens, contradicted pairs)
 on a grid of Dice coefficients, chosen with the labels (:mod:`pprl.lab.tune.sweep`). Every line is
-the mean over seeds; seeds 1 to 5 weren't used to build the method (what changed later: the docs). It takes about an
-hour; a quick part is ``--only "y 2000 x"``. ``--cost 100000`` times the estimate.
+the mean over seeds; seeds 1 to 5 weren't used to build the method (what changed later: the docs).
+It takes about an hour; a quick part is ``--only "y 2000 x"``. ``--cost 100000`` times the estimate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""ort json
+"""Results: what each agency gets, joined to its own records, and what a hostile one is refused for.
+
+One file, since every test starts from the same linked registers and result files.
+"""
+
+import json
 import struct
 
 import numpy as np
@@ -21,9 +26,7 @@ BITS = 256
 
 
 def people(numbers, party, draws):
-
-One file, since every test starts from the same linked registers and result files.
-"""Encode made-up people: the same number, the same filter; a negative one, nearly."""
+    """Encode made-up people: the same number, the same filter; a negative one, nearly."""
     header = Header(
         scheme="clk", bits=BITS, schema="ab" * 32, key_check="cd" * 8, records=len(numbers)
     )
