@@ -12,15 +12,20 @@ import os
 import signal
 import sys
 import threading
-import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pprl_cli import ui
+from pprl_cli import quiet, ui
 from pprl_cli.agency import check
+from pprl_cli.agreeing import agreement
+from pprl_cli.auditor import audit
 from pprl_cli.demo import demo
+from pprl_cli.ending import abort, close, dispute, purge, sync
+from pprl_cli.homes import card, init, trust
 from pprl_cli.lab import lab
+from pprl_cli.status import status
+from pprl_cli.turns import encode, link, receive
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,8 +38,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(check)
 app.command()(demo)
+app.command()(init)
+app.command()(card)
+app.add_typer(trust, name="trust")
+app.add_typer(agreement, name="agreement")
+app.command()(status)
+app.command()(check)
+app.command()(encode)
+app.command()(link)
+app.command()(receive)
+for ending in (close, abort, dispute, purge):
+    app.command()(ending)
+app.command()(sync)
+app.command()(audit)
 app.add_typer(lab, name="lab")
 
 _LANGUAGE_OPTION = "--lang"
@@ -79,8 +96,7 @@ def _prepare() -> None:
         if hasattr(stream, "reconfigure"):
             # The name of a column or file needn't fit the terminal's encoding.
             stream.reconfigure(errors="backslashreplace")
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # a library's warning may show a value
+    quiet.hush()
     if threading.current_thread() is threading.main_thread():
         for name in _STOPS:
             number = getattr(signal, name, None)
@@ -124,8 +140,8 @@ def _last_resort(error: BaseException) -> int:
             return _NO_READER
         return ui.complain(LimitError("cli.output_full"))
     show = getattr(error, "show", None)
-    if show is None:
-        return ui.confess(error)
+    if show is None or not isinstance(error, typer.exceptions.TyperException):
+        return ui.confess(error)  # anybody's exception may have such a name
     show()  # a usage error of the parser; it names options, not data
     return int(getattr(error, "exit_code", 2))
 

@@ -36,6 +36,7 @@ from pprl_protocols.fields import (
     PublicKey,
     RunId,
     SchemaText,
+    Sha256,
     names_in,
     place,
 )
@@ -161,6 +162,9 @@ class Agreement(Part):
         Last days for receipts and for the audit.
     schema_text
         The schema in full, as TOML (or clkhash's JSON).
+    schema_digest
+        What :attr:`pprl.schema.Schema.digest` is of it: covers the normalisation rules too, so a
+        software that would read names otherwise is found before it encodes.
     decision, disclosure, parties
         See there.
     """
@@ -176,6 +180,7 @@ class Agreement(Part):
     audit_deadline: dt.date
     retention: Prose
     schema_text: SchemaText
+    schema_digest: Sha256
     decision: Decision
     disclosure: Disclosure
     parties: Annotated[tuple[Party, ...], Field(max_length=limits.MAX_PARTIES)]
@@ -268,8 +273,17 @@ class Agreement(Part):
         return tuple(sorted(party.name for party in self.parties if party.card is None))
 
     def read_schema(self) -> Schema:
-        """Return the schema; its digest also covers this version's normalisation rules."""
-        return _schema(self.schema_text)
+        """Return the schema.
+
+        Raises
+        ------
+        ConfigError
+            This software reads it otherwise than the agreement says: other normalisation rules.
+        """
+        schema = _schema(self.schema_text)
+        if schema.digest != self.schema_digest:
+            raise ConfigError("agreement.other_rules")
+        return schema
 
     @model_validator(mode="after")
     def _parties_fit(self) -> Self:

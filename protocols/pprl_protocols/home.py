@@ -3,10 +3,11 @@
 ::
 
     party.toml              public: name, role, identity
-    pins.toml               fingerprints that were compared by hand
+    pins.toml               fingerprints that were compared by hand, and its own
     vault.json, secrets/    everything secret, encrypted (:mod:`pprl_protocols.vault`)
     lock                    held by the one command that is at work
     runs/<run>/
+        exchange, compared      where the run's files are; the transcript's digest, once compared
         agreement.json      the agreement as it was when this party first took part
         log/<seq>.json      its own entries, durable here before anybody else sees them
         blobs/<sha256>      sealed files on their way out
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pprl_protocols.vault import Cost
 
 PARTY, PINS, LOCK = "party.toml", "pins.toml", "lock"
+WORKSHOP = "work-"
+"""How the names of folders of a run begin that hold plain files while a command works on them."""
 
 
 class Home:
@@ -67,13 +70,16 @@ class Home:
             homefiles.erase(left)
         vault = Vault.create(folder, passphrase, cost=cost)
         identity.save(vault)
+        pins = Pins()
+        pins.add(name, identity.fingerprint)  # an auditor's pins are to be complete
+        pins.save(folder / PINS)
         # Last: a home is one when this file is there.
         identity.party_file.write(folder / PARTY)
         return cls(folder, vault, identity)
 
     @classmethod
     def open(cls, folder: Path, passphrase: bytes) -> Self:
-        """Open a home.
+        """Open a home, whose lock the caller holds, and erase what killed commands left.
 
         Raises
         ------
@@ -83,6 +89,8 @@ class Home:
         cls.who(folder)
         vault = Vault.open(folder, passphrase)
         vault.tidy()
+        for left in folder.glob(f"runs/*/{WORKSHOP}*"):  # plain files of a killed command
+            homefiles.erase_folder(left)
         return cls(folder, vault, Identity.load(vault))
 
     @staticmethod
@@ -100,22 +108,29 @@ class Home:
 
     @property
     def pins(self) -> Pins:
-        """Whom this party trusts; nobody at first."""
-        path = self.folder / PINS
+        """Whom this party trusts; itself at first."""
+        return self.pins_of(self.folder)
+
+    @staticmethod
+    def pins_of(folder: Path) -> Pins:
+        """Return whom the party of a home trusts, without a passphrase."""
+        path = folder / PINS
         return Pins.load(path) if path.exists() else Pins()
 
+    @staticmethod
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the home for one command.
+    def lock(folder: Path) -> Iterator[None]:
+        """Hold the home in ``folder`` for one command, which opens it only then.
 
         Raises
         ------
         ConfigError
-            Another command is at work in it.
+            There is none, or another command is at work in it.
         """
-        with (self.folder / LOCK).open("ab") as file:
+        Home.who(folder)
+        with (folder / LOCK).open("ab") as file:
             if not _locked(file):
-                raise ConfigError("home.locked", path=str(self.folder))
+                raise ConfigError("home.locked", path=str(folder))
             yield
 
     def run(self, run: str) -> RunFolder:
@@ -150,6 +165,25 @@ class RunFolder:
             self._write("agreement.json", data)
         elif kept != data:
             raise ConfigError("home.run_used")
+
+    @property
+    def exchange(self) -> str | None:
+        """Address of the exchange that this party took part through; None before it did."""
+        return self._line("exchange")
+
+    def keep_exchange(self, address: str) -> None:
+        """Keep the address of the exchange in place of an earlier one."""
+        if self.exchange != address:
+            self._write("exchange", address.encode())
+
+    @property
+    def compared(self) -> str | None:
+        """The transcript's digest that this party has compared with the others'; None: not yet."""
+        return self._line("compared")
+
+    def keep_compared(self, digest: str) -> None:
+        """Keep the digest that was compared."""
+        self._write("compared", digest.encode())
 
     def entries(self) -> list[bytes]:
         """Return this party's own envelopes, in their order."""
@@ -203,6 +237,12 @@ class RunFolder:
     def forget_blobs(self) -> None:
         """Remove the blobs that were published."""
         shutil.rmtree(self.folder / "blobs", ignore_errors=True)
+
+    def _line(self, name: str) -> str | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        return homefiles.read_private(path, limit=limits.MAX_HEADER_BYTES).decode()
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name

@@ -56,6 +56,15 @@ class PartyFile(BaseModel):
         """SHA-256 of the public key, hex."""
         return fingerprint(bytes.fromhex(self.public_key))
 
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        return (
+            f"version = {self.version}\n"
+            f'name = "{self.name}"\n'
+            f'role = "{self.role}"\n'
+            f'public_key = "{self.public_key}"\n'
+        ).encode()
+
     def write(self, path: Path, *, force: bool = False) -> None:
         """Write the file, whole or not at all.
 
@@ -64,14 +73,8 @@ class PartyFile(BaseModel):
         ConfigError
             It exists, or can't be written.
         """
-        text = (
-            f"version = {self.version}\n"
-            f'name = "{self.name}"\n'
-            f'role = "{self.role}"\n'
-            f'public_key = "{self.public_key}"\n'
-        )
         with publish(path, force=force) as temporary:
-            temporary.write_bytes(text.encode())
+            temporary.write_bytes(self.to_bytes())
 
     @classmethod
     def read(cls, path: Path) -> Self:

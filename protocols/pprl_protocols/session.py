@@ -2,30 +2,39 @@
 
 A session reads everything again whenever it is asked to, so that a command that was interrupted
 can be repeated: what the party's home has written down is published as it is, and nothing is said
-twice. It decides no content of a message; that is done in :mod:`pprl_protocols.roles`.
+twice. It decides no content of a message; that is done in :mod:`pprl_protocols.roles`, and what is
+possible in :mod:`pprl_protocols.seat`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pprl.errors import ConfigError, PeerError, WaitingError
-from pprl_protocols import rules
+from pprl.errors import ConfigError, PeerError
+from pprl_protocols import cards
 from pprl_protocols.agreement import Agreement
 from pprl_protocols.canonical import sha256
-from pprl_protocols.envelope import seal_envelope
-from pprl_protocols.transcript import Transcript
+from pprl_protocols.envelope import open_envelope
+from pprl_protocols.messages import parse_entry
+from pprl_protocols.seat import Seat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
+    from typing import TypeAlias
 
+    from pprl_protocols import rules
     from pprl_protocols.agreement import Party
     from pprl_protocols.dag import Signed
     from pprl_protocols.exchange import Exchange
     from pprl_protocols.home import Home, RunFolder
+    from pprl_protocols.identity import PartyFile
     from pprl_protocols.messages import Message
     from pprl_protocols.rules import Kind
+    from pprl_protocols.seat import Outcome
+    from pprl_protocols.transcript import Transcript
+
+    Take: TypeAlias = Callable[[bytes, tuple[str, int]], object]
 
 
 class Session:
@@ -41,6 +50,9 @@ class Session:
         Id of the run.
     today
         The date, for validity and deadlines.
+    tolerant
+        Go on although somebody has broken a rule, and keep what was found in ``faults``: for
+        whoever aborts or disputes because of it.
 
     Raises
     ------
@@ -50,60 +62,54 @@ class Session:
         The exchange holds something that breaks a rule: it is named.
     """
 
-    def __init__(self, home: Home, exchange: Exchange, run: str, *, today: date) -> None:
+    def __init__(
+        self, home: Home, exchange: Exchange, run: str, *, today: date, tolerant: bool = False
+    ) -> None:
         self.home = home
         self.exchange = exchange
         self.run = run
         self.today = today
         self.folder: RunFolder = home.run(run)
-        self._text = self._agreement_text()
+        self._text = agreement_text(exchange, run, self.folder)
         self.agreement = Agreement.from_bytes(self._text)
         if self.agreement.run != run:
             raise PeerError("protocol.other_run")
-        self.me = self._own_party()
-        self.transcript = Transcript(self.agreement)
+        self.me = own_party(self.agreement, home.identity.party_file)
+        self._tolerant = tolerant
+        self.faults: list[PeerError] = []
         self.refresh()
 
     def refresh(self) -> None:
         """Read what was published since, and publish what this party had written down."""
-        self._publish_own()
-        self.transcript = Transcript(self.agreement)
-        name = self.me.name
         own = self.folder.entries()
-        for envelope in own:
-            self.transcript.add(envelope)
-        for party in self.exchange.parties(self.run):
-            for stored in self.exchange.entries(self.run, party):
-                if party == name and (stored.seq >= len(own) or own[stored.seq] != stored.data):
-                    # Signed by us or not: our home hasn't said it.
-                    raise PeerError("protocol.own_log", party=name, seq=stored.seq)
-                self.transcript.add(stored.data, (party, stored.seq))
-        breach = next(iter(self.transcript.breaches()), None)
-        if breach is not None:
-            signed, reason = breach
-            entry = signed.entry
-            raise PeerError(
-                "protocol.impossible", party=entry.party, seq=entry.seq, kind=entry.message.kind,
-                reason=reason.code,
-            )  # fmt: skip
+        self.seat = Seat(self.agreement, self.me.name, own)
+        self.faults = [*self._publish(own), *read_logs(self.seat.take, self.exchange, self.run)]
+        if self.faults and not self._tolerant:
+            raise self.faults[0]
+        if self.me.card is not None and self._card_has_served():
+            cards.destroy(self.home.vault, self.me.card)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything that was shown of the run."""
+        return self.seat.transcript
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run stands for this party."""
+        return self.seat.outcome()
 
     def said(self, kind: Kind, party: str) -> Signed | None:
         """Return a party's message of a kind, None when it hasn't sent one."""
-        entries = self.transcript.entries(party)
-        return next((each for each in entries if each.entry.message.kind == kind), None)
+        return self.seat.said(kind, party)
 
     def all_said(self, kind: Kind) -> Iterator[Signed]:
         """Yield the messages of a kind, by party."""
-        for party in sorted(self.agreement.parties, key=_name):
-            found = self.said(kind, party.name)
-            if found is not None:
-                yield found
+        return self.seat.all_said(kind)
 
     def why_not(self, kind: Kind) -> rules.Reason | None:
         """Say why this party can't send a message of a kind now; None when it can."""
-        return rules.possible(
-            kind, self.me.name, self.transcript.steps(), self.agreement, today=self.today
-        )
+        return self.seat.why_not(kind, today=self.today)
 
     def require(self, kind: Kind) -> None:
         """Refuse to go on when a message isn't possible.
@@ -115,13 +121,7 @@ class Session:
         ConfigError
             It will never be possible.
         """
-        reason = self.why_not(kind)
-        if reason is None:
-            return
-        values = dict(reason.values)
-        if reason.final:
-            raise ConfigError(reason.code, **values)
-        raise WaitingError(reason.code, **values)
+        self.seat.require(kind, today=self.today)
 
     def say(self, message: Message) -> str:
         """Write a message down in the home, then publish it; return the entry's digest.
@@ -133,12 +133,10 @@ class Session:
         WaitingError, ConfigError
             As :meth:`require`.
         """
-        self.require(message.kind)
-        payload = self.transcript.build_entry(self.me.name, message)
-        identity = self.home.identity
-        envelope = seal_envelope(payload, identity.sign, identity.fingerprint)
+        number = len(self.folder.entries())
+        envelope = self.seat.say(message, self.home.identity, today=self.today)
         self.folder.keep_agreement(self._text)
-        self.folder.keep_entry(len(self.folder.entries()), envelope)
+        self.folder.keep_entry(number, envelope)
         self.refresh()
         return sha256(envelope)
 
@@ -146,34 +144,98 @@ class Session:
         """Return the name under which the vault keeps a secret of this run."""
         return f"run-{self.run}-{name}"
 
-    def _agreement_text(self) -> bytes:
-        published = self.exchange.agreement(self.run)
-        kept = self.folder.agreement
-        if kept is not None and kept != published:
-            raise PeerError("protocol.agreement_changed")
-        return published
+    def _card_has_served(self) -> bool:
+        """Whether nothing that was sealed to this party's card is to be opened any more."""
+        agreement = self.agreement
+        close = self.said("CLOSE", agreement.coordinator.name)
+        if close is not None and self.me.role == "coordinator":
+            message = close.entry.message
+            kept = message.kind == "CLOSE" and message.deletion == "kept_until_audit_deadline"
+            return not kept or self.today > agreement.audit_deadline
+        last = max(agreement.valid_until, agreement.receipt_deadline)
+        return self.outcome.state != "open" or self.today > last
 
-    def _own_party(self) -> Party:
-        identity = self.home.identity
-        party = self.agreement.party(identity.name)
-        if party is None or party.identity != identity.public_key.hex():
-            raise ConfigError("agreement.not_a_party", party=identity.name)
-        if party.role != identity.role:
-            raise ConfigError("agreement.not_a_party", party=identity.name)
-        return party
+    def _publish(self, entries: list[bytes]) -> list[PeerError]:
+        """Publish what the home has written down: blobs first, then the entries that name them.
 
-    def _publish_own(self) -> None:
-        """Publish what the home has written down: blobs first, then the entries that name them."""
-        entries = self.folder.entries()
+        A blob that no entry names was left by a command that was killed, and is forgotten. Returns
+        what somebody has put in their place.
+        """
         if not entries:
-            return
-        for path in self.folder.blobs().values():
-            with path.open("rb") as file:
-                self.exchange.put_blob(self.run, file)
-        for seq, envelope in enumerate(entries):
-            self.exchange.put_entry(self.run, self.me.name, seq, envelope)
+            return []
+        blobs = self.folder.blobs()
+        named = _blobs_named(entries) if blobs else set()
+        try:
+            for digest, path in blobs.items():
+                if digest in named:
+                    with path.open("rb") as file:
+                        self.exchange.put_blob(self.run, file)
+            for seq, envelope in enumerate(entries):
+                self.exchange.put_entry(self.run, self.me.name, seq, envelope)
+        except PeerError as error:
+            return [error]
         self.folder.forget_blobs()
+        return []
 
 
-def _name(party: Party) -> str:
-    return party.name
+def _blobs_named(entries: list[bytes]) -> set[str]:
+    named: set[str] = set()
+    for envelope in entries:
+        message = parse_entry(open_envelope(envelope).payload).message
+        if message.kind == "ENCODINGS":
+            named.add(message.sealed)
+        elif message.kind == "RESULT":
+            named.update(result.sealed for result in message.results.values())
+    return named
+
+
+def agreement_text(exchange: Exchange, run: str, folder: RunFolder) -> bytes:
+    """Return the agreement that is published, which must be the one the home has kept.
+
+    Raises
+    ------
+    PeerError
+        It is another one, or none is published.
+    """
+    published = exchange.agreement(run)
+    kept = folder.agreement
+    if kept is not None and kept != published:
+        raise PeerError("protocol.agreement_changed")
+    return published
+
+
+def own_party(agreement: Agreement, who: PartyFile) -> Party:
+    """Return the party of an agreement that a home belongs to.
+
+    Raises
+    ------
+    ConfigError
+        It is none of them: another home, or another identity or role.
+    """
+    party = agreement.party(who.name)
+    if party is None or (party.identity, party.role) != (who.public_key, who.role):
+        raise ConfigError("agreement.not_a_party", party=who.name)
+    return party
+
+
+def read_logs(take: Take, exchange: Exchange, run: str) -> list[PeerError]:
+    """Show a seat or a transcript all logs; return what breaks a rule, in reading order.
+
+    Parameters
+    ----------
+    take
+        :meth:`Seat.take`, or :meth:`pprl_protocols.transcript.Transcript.add` for who only watches.
+    exchange, run
+        Where the logs are.
+    """
+    faults: list[PeerError] = []
+    try:
+        for party in exchange.parties(run):
+            for stored in exchange.entries(run, party):
+                try:
+                    take(stored.data, (party, stored.seq))
+                except PeerError as error:
+                    faults.append(error)
+    except PeerError as error:
+        faults.append(error)
+    return faults

@@ -226,16 +226,24 @@ class Transcript:
 
         Cost: the square of the number of entries.
         """
-        found: list[tuple[Signed, Reason]] = []
-        for signed in self.order():
-            past = self.steps(self.causal_past(signed.digest))
-            message, party = signed.entry.message, signed.entry.party
-            reason = possible(message.kind, party, past, self._agreement)
-            if reason is None and isinstance(message, Close):
-                reason = wrongly_missing(party, message.missing, past, self._agreement)
-            if reason is not None:
-                found.append((signed, reason))
-        return tuple(found)
+        judged = ((signed, self.breach(signed.digest)) for signed in self.order())
+        return tuple((signed, reason) for signed, reason in judged if reason is not None)
+
+    def breach(self, digest: str) -> Reason | None:
+        """Say why an accepted entry's message wasn't possible in its causal past; None: it was.
+
+        Raises
+        ------
+        KeyError
+            The entry isn't accepted.
+        """
+        past = self.steps(self.causal_past(digest))
+        entry = self._signed[digest].entry
+        message, party = entry.message, entry.party
+        reason = possible(message.kind, party, past, self._agreement)
+        if reason is None and isinstance(message, Close):
+            reason = wrongly_missing(party, message.missing, past, self._agreement)
+        return reason
 
     def build_entry(self, party: str, message: Message) -> bytes:
         """Return the payload of a party's next entry, with the newest heads, to be signed.

@@ -8,10 +8,12 @@ from importlib.resources import files
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pprl.schema import Schema
 from pprl_protocols import canonical
 from pprl_protocols.agreement import Agreement, Decision, Disclosure, Party
 from pprl_protocols.envelope import open_envelope, seal_envelope
 from pprl_protocols.messages import Abort
+from tests.protocol.federation import record
 
 SCHEMA = files("pprl.schema").joinpath("builtin", "indonesia.toml").read_text(encoding="utf-8")
 ROLES = {
@@ -79,6 +81,7 @@ def agreed(keys, roles):
         audit_deadline=dt.date(2026, 12, 31),
         retention="until the audit deadline",
         schema_text=SCHEMA,
+        schema_digest=Schema.from_toml(SCHEMA, path="").digest,
         decision=Decision(target="f1", seed=1),
         disclosure=Disclosure(mode="link", minimum_cell=10),
         parties=parties,
@@ -117,3 +120,9 @@ def messages(agreement):
 def signer(agreement, keys, messages):
     """Signs for all parties, honestly or not."""
     return Signer(agreement, keys, messages)
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """A small run of two agencies, a coordinator and an auditor, kept after every step."""
+    return record(tmp_path_factory.mktemp("recorded"))

@@ -83,6 +83,7 @@ def content(**changes):
         "audit_deadline": "2026-06-30",
         "retention": "All encodings are deleted at CLOSE.",
         "schema_text": SCHEMA,
+        "schema_digest": Schema.from_toml(SCHEMA, path="").digest,
         "decision": {"target": "precision", "precision_ppm": 995_000, "seed": 7},
         "disclosure": {
             "mode": "link",

@@ -1,98 +1,16 @@
 """A whole run in the library: two or three agencies and a coordinator, each with its own home."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from pprl.encode.columns import open_data, resolve
+from pprl.encode.columns import open_data
 from pprl.errors import ConfigError, PeerError, WaitingError
-from pprl.lab.simulate import simulate
-from pprl.schema import Schema
-from pprl_protocols import cards
-from pprl_protocols.agreement import Agreement, Decision, Disclosure, Party
-from pprl_protocols.exchange import Exchange
-from pprl_protocols.home import Home
 from pprl_protocols.roles import agency, coordinator
 from pprl_protocols.roles.signing import sign
-from pprl_protocols.session import Session
-from pprl_protocols.vault import Cost
-
-TODAY = date(2026, 3, 2)
-RUN = "5f" * 16
-PASSPHRASE = b"kata sandi rumah"
-ROLES = {"bkkbn": "agency", "kemensos": "agency", "bps": "coordinator"}
-
-
-class Federation:
-    """Homes, registers and an exchange."""
-
-    def __init__(self, folder, n_agencies=2):
-        roles = dict(ROLES)
-        if n_agencies == 3:
-            roles["dinkes"] = "agency"
-        self.homes = {
-            name: Home.create(folder / name, name, role, PASSPHRASE, cost=Cost(1, 1, 8))
-            for name, role in roles.items()
-        }
-        (folder / "exchange").mkdir()
-        self.exchange = Exchange.open(str(folder / "exchange"))
-        self.folder = folder
-        parties = []
-        for name, home in sorted(self.homes.items()):
-            card = cards.make(home.identity, home.vault, created=TODAY)
-            parties.append(
-                Party(
-                    name=name,
-                    role=home.identity.role,
-                    identity=home.identity.public_key.hex(),
-                    card=card,
-                    population="Kutai Timur" if home.identity.role == "agency" else "",
-                    max_records=2_000 if home.identity.role == "agency" else None,
-                )
-            )
-            pins = home.pins
-            for other in self.homes.values():
-                if other is not home:
-                    pins.add(other.identity.name, other.identity.fingerprint)
-            pins.save(home.folder / "pins.toml")
-        self.agreement = Agreement(
-            version=1,
-            run=RUN,
-            purpose="KRS x desil, a test",
-            legal_basis="none, a test",
-            dpia="none",
-            valid_from=TODAY - timedelta(1),
-            valid_until=TODAY + timedelta(30),
-            receipt_deadline=TODAY + timedelta(10),
-            audit_deadline=TODAY + timedelta(60),
-            retention="until the audit deadline",
-            schema_text=Schema.load("indonesia").text,
-            decision=Decision(target="precision", precision_ppm=950_000, seed=1),
-            disclosure=Disclosure(mode="link", minimum_cell=10),
-            parties=tuple(parties),
-        )
-        self.exchange.put_agreement(RUN, self.agreement.to_bytes())
-        sizes = [600, 900, 900][:n_agencies]
-        self.made = simulate(sizes, overlap=0.5, damage="clean", seed=3, out=folder)
-        self.agencies = sorted(name for name, role in roles.items() if role == "agency")
-
-    def session(self, name, today=TODAY):
-        return Session(self.homes[name], self.exchange, RUN, today=today)
-
-    def encode(self, name):
-        source = open_data(self.made.paths[self.agencies.index(name)])
-        session = self.session(name)
-        columns = resolve(session.agreement.read_schema(), source, {}, None)
-        return agency.encode(session, source, columns, threads=1)
-
-    def until_result(self):
-        for name in sorted(self.homes):
-            sign(self.session(name))
-        for name in self.agencies:
-            self.encode(name)
-        return coordinator.link(self.session("bps"), threads=1)
+from tests.protocol.federation import RUN, TODAY, Federation
 
 
 @pytest.mark.parametrize("n_agencies", [2, 3])

@@ -7,26 +7,31 @@ lies encrypted in the agency's home.
 from __future__ import annotations
 
 import secrets
+import shutil
 from typing import TYPE_CHECKING
 
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
+from pprl.encoded import write_batches
 from pprl.errors import InputError, PeerError
 from pprl_protocols import limits, merkle
 from pprl_protocols.messages import Encodings, Receipt, Result
-from pprl_protocols.pseudonyms import Pseudonyms, pseudonymise
+from pprl_protocols.pseudonyms import Pseudonyms, drawn, shuffled
 from pprl_protocols.result import COLUMNS, ResultFile, joined
 from pprl_protocols.roles import blobs
 from pprl_protocols.roles.signing import all_signs, run_key
 from pprl_protocols.runkey import RunKey, signs_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
+    from pprl.catalogue import Language
     from pprl.encode.columns import Resolved
     from pprl.encode.pipeline import Summary
+    from pprl.encoded import EncodedSet
     from pprl.io.source import Source
     from pprl_protocols.session import Session
 
@@ -40,8 +45,20 @@ def encode(
     *,
     threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    publish: bool = True,
 ) -> Summary:
     """Encode a register with the run key and publish it, sealed to the coordinator.
+
+    Parameters
+    ----------
+    session
+        At the agency.
+    source, columns
+        The register, and which of its columns is what.
+    threads, progress
+        As for :func:`pprl.encode.pipeline.encode_table`.
+    publish
+        False: encode and forget, so that nothing leaves.
 
     Raises
     ------
@@ -56,17 +73,17 @@ def encode(
     agreement, me = session.agreement, session.me
     key = kept_key(session)
     encoder = Encoder(agreement.read_schema(), key.linkage, columns.fields, columns.id_column)
-    encoded, summary = encode_table(encoder, source, threads=threads, progress=progress)
-    if me.max_records is not None and len(encoded) > me.max_records:
-        raise InputError("protocol.too_many_records", found=len(encoded), agreed=me.max_records)
-    encoded, pseudonyms = pseudonymise(
-        encoded, agreement=agreement.digest, party=me.name, draw=secrets.token_bytes
-    )
-    with session.home.vault.writer(session.secret("pseudonyms")) as stream:
-        pseudonyms.write(stream)
     with blobs.workshop(session) as folder:
+        encoded, summary = encode_table(
+            encoder, source, folder=folder, threads=threads, progress=progress
+        )
+        if me.max_records is not None and len(encoded) > me.max_records:
+            raise InputError("protocol.too_many_records", found=len(encoded), agreed=me.max_records)
+        if not publish:
+            return summary
         plain = folder / "encodings.arrow"
-        encoded.write(plain)
+        root = _shuffle(session, encoded, plain)
+        del encoded  # a copy of the file in memory, which sealing doesn't need
         sealed = blobs.seal(session, plain, agreement.coordinator, ENCODINGS)
     signs = signs_digest(all_signs(session))
     session.say(
@@ -78,18 +95,48 @@ def encode(
             sealed=sealed.sha256_sealed,
             plain=sealed.sha256_plain,
             size=sealed.bytes_sealed,
-            records=limits.record_bucket(len(encoded)),
-            root=merkle.root(list(merkle.records(encoded))),
+            records=limits.record_bucket(summary.records),
+            root=root,
             confirmation=key.confirmation(me.name, signs),
         )
     )
     return summary
 
 
-def receive(session: Session) -> pa.Table:
+def _shuffle(session: Session, encoded: EncodedSet, plain: Path) -> str:
+    """Write the records under pseudo-IDs, keep the way back; return the root over them."""
+    pseudonyms = drawn(
+        encoded,
+        agreement=session.agreement.digest,
+        party=session.me.name,
+        draw=secrets.token_bytes,
+    )
+    with session.home.vault.writer(session.secret("pseudonyms")) as stream:
+        pseudonyms.write(stream)
+    header, batches = shuffled(encoded, pseudonyms)
+    digests: list[bytes] = []
+
+    def hashed() -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            digests.append(merkle.digests(batch))
+            yield batch
+
+    write_batches(plain, header, encoded.table.schema, hashed())
+    return merkle.Tree(b"".join(digests)).root
+
+
+def receive(session: Session, *, language: Language = "en") -> pa.Table:
     """Open the result, check it against what was declared, and say so; return it joined.
 
-    A repeated call, after the receipt was sent, opens it again and says nothing new.
+    The result stays in the vault until the run is purged: a repeated call, after the receipt was
+    sent, opens that and says nothing new, also after the card was destroyed.
+
+    Parameters
+    ----------
+    session
+        At the agency.
+    language
+        Of the explanations.
 
     Returns
     -------
@@ -104,54 +151,79 @@ def receive(session: Session) -> pa.Table:
     PeerError
         The result isn't what it was declared to be, or an agency holds another run key.
     """
-    agreement, me = session.agreement, session.me
-    sent = session.said("RECEIPT", me.name)
-    if sent is None:
+    me = session.me.name
+    if session.said("RECEIPT", me) is None:
         session.require("RECEIPT")
-    signed = session.said("RESULT", agreement.coordinator.name)
+        receipt = _checked(session)
+        table = _joined(session, language)
+        session.say(receipt)
+        return table
+    return _joined(session, language)
+
+
+def _checked(session: Session) -> Receipt:
+    """Open the result into the vault; return the receipt for it."""
+    agreement, me = session.agreement, session.me
+    coordinator = agreement.coordinator.name
+    signed = session.said("RESULT", coordinator)
     if signed is None or not isinstance(signed.entry.message, Result):
-        raise PeerError("protocol.wrong_result", party=agreement.coordinator.name)
+        raise PeerError("protocol.wrong_result", party=coordinator)
     result = signed.entry.message
     declared = result.results.get(me.name)
     if declared is None:
-        raise PeerError("protocol.wrong_result", party=agreement.coordinator.name)
+        raise PeerError("protocol.wrong_result", party=coordinator)
     confirmed = _check_confirmations(session, result)
+    if session.exchange.blob_size(session.run, declared.sealed) not in {None, declared.size}:
+        raise PeerError("protocol.wrong_result", party=coordinator)  # before a byte is copied
     with blobs.workshop(session) as folder:
         plain = folder / "result.arrow"
-        opened = blobs.open_sealed(
-            session, declared.sealed, agreement.coordinator.name, RESULT, plain
-        )
-        file = ResultFile.open(
-            plain,
-            run=session.run,
-            agreement=agreement.digest,
-            recipient=me.name,
-            parties=[party.name for party in agreement.agencies],
-        )
+        opened = blobs.open_sealed(session, declared.sealed, coordinator, RESULT, plain)
+        header = _result_file(session, plain).header
         found = (
-            opened.sha256_plain,
-            limits.record_bucket(file.header.rows),
-            file.header.row_width,
-        )
-        if found != (declared.plain, declared.rows, declared.row_bytes):
-            raise PeerError("protocol.wrong_result", party=agreement.coordinator.name)
-        with session.home.vault.reader(session.secret("pseudonyms")) as stream:
-            table = joined(file, Pseudonyms.read(stream))
-    if sent is None:
-        session.say(
-            Receipt(
-                agreement=agreement.digest,
-                party=me.name,
-                run=session.run,
-                sealed=opened.sha256_sealed,
-                plain=opened.sha256_plain,
-                rows=found[1],
-                row_bytes=found[2],
-                columns=COLUMNS,
-                confirmed=confirmed,
-            )
-        )
-    return table
+            opened.sha256_plain, opened.bytes_sealed, limits.record_bucket(header.rows),
+            header.row_width, COLUMNS,
+        )  # fmt: skip
+        stated = (
+            declared.plain, declared.size, declared.rows, declared.row_bytes, declared.columns,
+        )  # fmt: skip
+        if found != stated:
+            raise PeerError("protocol.wrong_result", party=coordinator)
+        vault = session.home.vault
+        with plain.open("rb") as source, vault.writer(session.secret(RESULT)) as kept:
+            shutil.copyfileobj(source, kept)
+    return Receipt(
+        agreement=agreement.digest,
+        party=me.name,
+        run=session.run,
+        sealed=opened.sha256_sealed,
+        plain=opened.sha256_plain,
+        rows=limits.record_bucket(header.rows),
+        row_bytes=header.row_width,
+        columns=COLUMNS,
+        confirmed=confirmed,
+    )
+
+
+def _joined(session: Session, language: Language) -> pa.Table:
+    """Join the result that the vault keeps to own records."""
+    vault = session.home.vault
+    with blobs.workshop(session) as folder:
+        plain = folder / "result.arrow"
+        with vault.reader(session.secret(RESULT)) as kept, plain.open("wb") as target:
+            shutil.copyfileobj(kept, target)
+        file = _result_file(session, plain)
+        with vault.reader(session.secret("pseudonyms")) as stream:
+            return joined(file, Pseudonyms.read(stream), language=language)
+
+
+def _result_file(session: Session, plain: Path) -> ResultFile:
+    return ResultFile.open(
+        plain,
+        run=session.run,
+        agreement=session.agreement.digest,
+        recipient=session.me.name,
+        parties=[party.name for party in session.agreement.agencies],
+    )
 
 
 def kept_key(session: Session) -> RunKey:

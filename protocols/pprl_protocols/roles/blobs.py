@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pprl.errors import PeerError
+from pprl.errors import LimitError, PeerError
 from pprl_protocols import cards, homefiles
+from pprl_protocols.home import WORKSHOP
 from pprl_protocols.sealing import SealHeader, open_file, seal_file
 
 if TYPE_CHECKING:
@@ -25,26 +26,43 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def workshop(session: Session) -> Iterator[Path]:
-    """Yield a folder of the home for plain files; everything in it is erased afterwards."""
+    """Yield a folder of the home for plain files; everything in it is erased afterwards.
+
+    Raises
+    ------
+    LimitError
+        The disk is full.
+    """
     homefiles.make_folder(session.folder.folder.parent)
     homefiles.make_folder(session.folder.folder)
-    with tempfile.TemporaryDirectory(prefix="work-", dir=session.folder.folder) as name:
-        folder = Path(name)
-        try:
-            yield folder
-        finally:
-            for path in folder.iterdir():
-                homefiles.erase(path)
+    folder = Path(tempfile.mkdtemp(prefix=WORKSHOP, dir=session.folder.folder))
+    try:
+        yield folder
+    except OSError as error:
+        if error.errno in homefiles.FULL:
+            raise LimitError("home.disk_full", path=str(session.home.folder)) from None
+        raise
+    finally:
+        homefiles.erase_folder(folder)
 
 
-def seal(session: Session, plain: Path, recipient: Party, purpose: str) -> Sealed:
-    """Seal a file to a party's card; it is published with the next message."""
+def seal(
+    session: Session, plain: Path, recipient: Party, purpose: str, *, salt: bytes | None = None
+) -> Sealed:
+    """Seal a file to a party's card; it is published with the next message.
+
+    ``salt`` is drawn when not given, as in :func:`pprl_protocols.sealing.seal_file`.
+    """
     if recipient.card is None:
         raise PeerError("protocol.no_card", party=recipient.name)
     header = _header(session, purpose, session.me.name, recipient.name)
     with plain.open("rb") as source, session.folder.new_blob() as (target, _):
         sealed = seal_file(
-            source, target, recipient_key=bytes.fromhex(recipient.card.key), header=header
+            source,
+            target,
+            recipient_key=bytes.fromhex(recipient.card.key),
+            header=header,
+            salt=salt,
         )
     session.folder.keep_blob(sealed.sha256_sealed)
     return sealed
@@ -65,8 +83,13 @@ def open_sealed(session: Session, digest: str, sender: str, purpose: str, target
         raise PeerError("protocol.no_card", party=session.me.name)
     private = cards.private_key(session.home.vault, card)
     header = _header(session, purpose, sender, session.me.name)
-    with session.exchange.open_blob(session.run, digest) as source, target.open("wb") as plain:
-        return open_file(source, plain, private_key=private, header=header)
+    try:
+        with session.exchange.open_blob(session.run, digest) as source, target.open("wb") as plain:
+            return open_file(source, plain, private_key=private, header=header)
+    except PeerError:
+        # Names the file when the exchange has changed it; else whoever sealed it did it wrongly.
+        session.exchange.check_blob(session.run, digest)
+        raise PeerError("protocol.not_opened", party=sender, digest=digest) from None
 
 
 def _header(session: Session, purpose: str, sender: str, recipient: str) -> SealHeader:

@@ -1,36 +1,39 @@
 """The coordinator's turns: compare the encodings, seal each agency its result, close the run.
 
 It never holds the run key: it compares what it can't read, and what it opens lies in its home only
-as long as the work takes.
+as long as the work takes. What is compared and how is in :mod:`pprl_protocols.comparison`.
 """
 
 from __future__ import annotations
 
-import platform
+import hmac
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import pprl
-from pprl.errors import PeerError
-from pprl.link import link as compare
-from pprl_protocols import cards, limits
-from pprl_protocols.messages import Close, Encodings, Result, SealedResult
-from pprl_protocols.pseudonyms import check_encodings
-from pprl_protocols.result import COLUMNS, results_of
+from pprl.errors import ConfigError, PeerError
+from pprl_protocols import limits, merkle
+from pprl_protocols.comparison import compare, software
+from pprl_protocols.messages import Close, Encodings, Result, SealedResult, Sign
+from pprl_protocols.pseudonyms import ID_CHARACTERS, check_encodings
 from pprl_protocols.roles import blobs
 from pprl_protocols.roles.agency import ENCODINGS, RESULT
-from pprl_protocols.roles.signing import all_signs, seed
+from pprl_protocols.roles.signing import all_signs
 from pprl_protocols.rules import missing_receipts
 from pprl_protocols.runkey import signs_digest
+from pprl_protocols.seeds import commitment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pprl.encoded import EncodedSet
     from pprl.matches import LinkInfo
+    from pprl.schema import Schema
+    from pprl_protocols.comparison import Compared
     from pprl_protocols.session import Session
 
-_MILLION = 1_000_000
+_SPARE_BYTES = 1 << 20
+_SEED = "seed"
 
 
 def link(
@@ -47,59 +50,118 @@ def link(
         Not everybody has encoded.
     PeerError
         Encodings aren't what the log says, or break the agreement.
+    ConfigError
+        This home's seed isn't the one that SIGN commits to.
     """
     session.require("RESULT")
-    agreement = session.agreement
-    names = [party.name for party in agreement.agencies]
+    seed = committed_seed(session)
     with blobs.workshop(session) as folder:
-        sets = [_opened(session, name, folder / f"{name}.arrow") for name in names]
-        decision = agreement.decision
-        matches = compare(
-            sets,
-            target_precision=(
-                None if decision.precision_ppm is None else decision.precision_ppm / _MILLION
-            ),
-            seed=decision.seed,
-            threads=threads,
-            progress=progress,
+        sets = open_all(session, folder)
+        compared = compare(
+            session.agreement, sets, seed=seed, folder=folder, threads=threads, progress=progress
         )
-        sealed: dict[str, SealedResult] = {}
-        files = results_of(
-            matches, sets, run=session.run, agreement=agreement.digest, parties=names,
-            seed=seed(session),
-        )  # fmt: skip
-        for party, file in zip(agreement.agencies, files, strict=True):
-            plain = folder / f"{party.name}.result"
-            file.write(plain)
-            out = blobs.seal(session, plain, party, RESULT)
-            sealed[party.name] = SealedResult(
-                sealed=out.sha256_sealed,
-                plain=out.sha256_plain,
-                size=out.bytes_sealed,
-                rows=limits.record_bucket(file.header.rows),
-                row_bytes=file.header.row_width,
-                columns=COLUMNS,
-            )
         # The mapped encodings are let go before their files are erased.
-        del sets, files
-    session.say(
-        Result(
-            agreement=agreement.digest,
-            party=session.me.name,
-            run=session.run,
-            signs=signs_digest(all_signs(session)),
-            results=sealed,
-            software={"openpprl": pprl.__version__, "python": platform.python_version()},
-            parameters={"seed": decision.seed, "target": decision.target},
-            counts=(),
-            confirmations={name: _encodings(session, name).confirmation for name in names},
+        del sets
+        session.say(seal_results(session, compared))
+    return compared.info
+
+
+def committed_seed(session: Session) -> bytes:
+    """Return this coordinator's seed S, which has to be the one that its SIGN commits to.
+
+    Likewise an auditor's nonce. It is never drawn here.
+
+    Raises
+    ------
+    ConfigError
+        It is another one, or this home has none: nobody could check what is made with it.
+    """
+    vault, name = session.home.vault, session.secret(_SEED)
+    signed = session.said("SIGN", session.me.name)
+    seed = vault.get(name) if vault.has(name) else b""
+    message = None if signed is None else signed.entry.message
+    if not isinstance(message, Sign) or not hmac.compare_digest(
+        commitment(seed), message.commitment
+    ):
+        raise ConfigError("protocol.other_seed")
+    return seed
+
+
+def open_all(session: Session, folder: Path) -> list[EncodedSet]:
+    """Open every agency's encodings into a folder and check them; in the order of the agreement.
+
+    Parameters
+    ----------
+    session
+        The coordinator's.
+    folder
+        Private; ``<agency>.arrow`` is written there, and mapped as long as the sets live.
+
+    Raises
+    ------
+    PeerError
+        As :func:`link`.
+    """
+    names = [party.name for party in session.agreement.agencies]
+    sets = {name: open_encodings(session, name, folder) for name in names}
+    check_keys(sets)
+    return list(sets.values())
+
+
+def check_keys(sets: Mapping[str, EncodedSet]) -> None:
+    """Refuse encodings that weren't made with one key.
+
+    Raises
+    ------
+    PeerError
+        Names two agencies whose keys differ.
+    """
+    for (first, one), (second, other) in pairwise(sets.items()):
+        if one.header.key_check != other.header.key_check:
+            raise PeerError("protocol.other_keys", first=first, second=second)
+
+
+def seal_results(session: Session, compared: Compared) -> Result:
+    """Seal every agency its result into the home; return the message that publishes them."""
+    agreement = session.agreement
+    sealed: dict[str, SealedResult] = {}
+    for party in agreement.agencies:
+        made = compared.results[party.name]
+        out = blobs.seal(session, made.path, party, RESULT, salt=made.salt)
+        sealed[party.name] = SealedResult(
+            sealed=out.sha256_sealed,
+            plain=out.sha256_plain,
+            size=out.bytes_sealed,
+            rows=made.rows,
+            row_bytes=made.row_bytes,
+            columns=made.columns,
         )
+    return Result(
+        agreement=agreement.digest,
+        party=session.me.name,
+        run=session.run,
+        signs=signs_digest(all_signs(session)),
+        results=sealed,
+        software=software(),
+        parameters=dict(compared.parameters),
+        counts=(),
+        confirmations={
+            party.name: encodings_of(session, party.name).confirmation
+            for party in agreement.agencies
+        },
     )
-    return matches.info
 
 
-def close(session: Session) -> str:
+def close(session: Session, *, keep: bool = False) -> str:
     """Close the run and destroy what opened it; return the digest of the transcript.
+
+    Parameters
+    ----------
+    session
+        The coordinator's.
+    keep
+        Keep the card's private half until the audit deadline, so that the comparison can be
+        executed again; CLOSE says so.
 
     Raises
     ------
@@ -108,44 +170,82 @@ def close(session: Session) -> str:
     """
     session.require("CLOSE")
     agreement = session.agreement
-    digest = session.say(
+    # With this the session destroys the card, or keeps it, as CLOSE says.
+    return session.say(
         Close(
             agreement=agreement.digest,
             party=session.me.name,
             run=session.run,
             missing=missing_receipts(session.transcript.steps(), agreement),
-            deletion="deleted",
+            deletion="kept_until_audit_deadline" if keep else "deleted",
         )
     )
-    if session.me.card is not None:
-        cards.destroy(session.home.vault, session.me.card)
-    return digest
 
 
-def _opened(session: Session, name: str, target: Path) -> EncodedSet:
-    """Return an agency's encodings, checked against the log and the agreement."""
-    message = _encodings(session, name)
-    if message.signs != signs_digest(all_signs(session)):
-        raise PeerError("protocol.other_signs", party=name)
-    opened = blobs.open_sealed(session, message.sealed, name, ENCODINGS, target)
-    if (opened.sha256_plain, opened.bytes_sealed) != (message.plain, message.size):
-        raise PeerError("protocol.wrong_encodings", party=name)
-    agreement = session.agreement
-    party = agreement.party(name)
-    encoded = check_encodings(
-        target,
-        agreement=agreement.digest,
-        party=name,
-        schema_digest=agreement.read_schema().digest,
-        max_records=(party.max_records if party else None) or limits.MAX_RECORDS,
-    )
-    if limits.record_bucket(len(encoded)) != message.records:
-        raise PeerError("protocol.wrong_encodings", party=name)
-    return encoded
+def encodings_of(session: Session, name: str) -> Encodings:
+    """Return what an agency's log says about its encodings.
 
-
-def _encodings(session: Session, name: str) -> Encodings:
+    Raises
+    ------
+    PeerError
+        It says nothing.
+    """
     signed = session.said("ENCODINGS", name)
     if signed is None or not isinstance(signed.entry.message, Encodings):
         raise PeerError("protocol.wrong_encodings", party=name)
     return signed.entry.message
+
+
+def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
+    """Open one agency's encodings into a folder and check them against log and agreement.
+
+    Parameters
+    ----------
+    session, folder
+        As for :func:`open_all`.
+    name
+        Of the agency.
+
+    Raises
+    ------
+    PeerError
+        As :func:`link`.
+    """
+    message, agreement = encodings_of(session, name), session.agreement
+    schema, target = agreement.read_schema(), folder / f"{name}.arrow"
+    if message.signs != signs_digest(all_signs(session)):
+        raise PeerError("protocol.other_signs", party=name)
+    party = agreement.party(name)
+    agreed = (party.max_records if party else None) or limits.MAX_RECORDS
+    # Before a byte of it is copied: the log's own number, then the file's.
+    most = _most_bytes(schema, agreed)
+    if message.size > most:
+        raise PeerError("protocol.encodings_too_large", party=name, size=message.size, most=most)
+    if session.exchange.blob_size(session.run, message.sealed) not in {None, message.size}:
+        raise PeerError("protocol.wrong_encodings", party=name)
+    opened = blobs.open_sealed(session, message.sealed, name, ENCODINGS, target)
+    if (opened.sha256_plain, opened.bytes_sealed) != (message.plain, message.size):
+        raise PeerError("protocol.wrong_encodings", party=name)
+    encoded = check_encodings(
+        target,
+        agreement=agreement.digest,
+        party=name,
+        schema_digest=agreement.schema_digest,
+        max_records=agreed,
+    )
+    if (encoded.header.bits, encoded.token_kinds) != (schema.bits, schema.token_kinds):
+        raise PeerError("protocol.other_form", party=name)
+    if limits.record_bucket(len(encoded)) != message.records:
+        raise PeerError("protocol.wrong_encodings", party=name)
+    if merkle.Tree.of(encoded).root != message.root:
+        raise PeerError("protocol.wrong_root", party=name)
+    return encoded
+
+
+def _most_bytes(schema: Schema, records: int) -> int:
+    """Return how large sealed encodings of so many records can be, with room for their frame."""
+    words = -(-schema.bits // 64)
+    # An id and its offset, the filter, tokens, and a byte for what says which of them are there.
+    row = ID_CHARACTERS + 4 + 8 * words + 17 * len(schema.token_kinds) + 1
+    # Padding and seal take a fifteenth at most; batches have heads of their own.
+    return limits.bucket(records * row + records * row // 8 + _SPARE_BYTES)

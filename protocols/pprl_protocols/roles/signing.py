@@ -18,6 +18,8 @@ from pprl_protocols.messages import Sign
 from pprl_protocols.runkey import Contribution, RunKey
 
 if TYPE_CHECKING:
+    from pprl_protocols.agreement import Agreement
+    from pprl_protocols.pins import Pins
     from pprl_protocols.session import Session
 
 SEED_BYTES = 32
@@ -36,6 +38,7 @@ def sign(session: Session) -> str:
     """
     session.require("SIGN")
     check_identities(session)
+    session.agreement.read_schema()  # refuses when this software would encode otherwise
     agreement = session.agreement
     contributions: dict[str, str] = {}
     if session.me.role == "agency":
@@ -71,13 +74,30 @@ def check_identities(session: Session) -> None:
     PeerError
         As said; or a card isn't signed by its party, or is missing.
     """
-    pins = session.home.pins
-    for party in session.agreement.parties:
-        if party.name != session.me.name:
-            pins.check(party.name, bytes.fromhex(party.identity))
+    check_pins(session.agreement, session.home.pins, but=session.me.name)
     missing = session.agreement.without_card()
     if missing:
         raise PeerError("protocol.no_card", party=missing[0])
+
+
+def check_pins(agreement: Agreement, pins: Pins, *, but: str | None) -> None:
+    """Refuse an agreement with a party that isn't pinned with its identity.
+
+    Parameters
+    ----------
+    agreement, pins
+        Of the run; whom the user trusts.
+    but
+        A party that needs no pin: the user's own.
+
+    Raises
+    ------
+    PeerError
+        As said.
+    """
+    for party in agreement.parties:
+        if party.name != but:
+            pins.check(party.name, bytes.fromhex(party.identity))
 
 
 def contribution(session: Session) -> Contribution:

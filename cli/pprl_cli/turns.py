@@ -1,0 +1,169 @@
+"""The turns of a run: an agency encodes and receives, the coordinator links.
+
+Each command can be repeated: what was said before is published again as it was, and nothing is
+said twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pprl_cli import ui
+from pprl_cli.lab_link import show_link
+from pprl_cli.party import (
+    AsJson,
+    Force,
+    HomeOption,
+    PassphraseFd,
+    PassphraseFile,
+    RunOption,
+    at_work,
+)
+
+if TYPE_CHECKING:
+    from pprl.encode.columns import Resolved
+    from pprl.encode.pipeline import Summary
+    from pprl.io.source import Source
+
+Threads = Annotated[int | None, typer.Option(min=1, help="Default: one per core.")]
+
+
+def encode(
+    data: Annotated[Path, typer.Argument(readable=False, help="CSV, Parquet or spreadsheet.")],
+    run: Annotated[
+        str,
+        typer.Option("--run", help="Id of the run, or the folder its parties exchange files in."),
+    ] = "",
+    home: HomeOption = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="Column with the records' ids.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Say which column a field is."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
+    threads: Threads = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Encode, and let nothing leave this machine.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Encode a register for a run, seal it to the coordinator, and publish it.
+
+    Ids, names and numbers stay here; what leaves can be opened by the coordinator alone and read by
+    nobody.
+    """
+    from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
+
+    from pprl.encode.columns import resolve  # noqa: PLC0415
+    from pprl.errors import ConfigError  # noqa: PLC0415
+    from pprl.io.columns import parse_map  # noqa: PLC0415
+    from pprl.io.source import open_source  # noqa: PLC0415
+    from pprl_protocols.roles import agency  # noqa: PLC0415
+
+    if not run:
+        raise ConfigError("encode.two_ways", path=str(data))
+    mapping = parse_map(map_ or [])
+    source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    with at_work(run, home, passphrase_file, passphrase_fd) as session:
+        if session.said("ENCODINGS", session.me.name) is not None:
+            ui.say("run.said_before", kind="ENCODINGS")
+            return
+        columns = resolve(session.agreement.read_schema(), source, mapping, id_column)
+        with ui.progress("encode.encoding") as advance:
+            summary = agency.encode(
+                session, source, columns, threads=threads, progress=advance, publish=not dry_run
+            )
+        coordinator = session.agreement.coordinator.name
+    if as_json:
+        ui.out_json({"run": session.run, "published": not dry_run, **asdict(summary)})
+    show_encoded(source, columns, summary)
+    done = "encode.dry_run" if dry_run else "encode.published"
+    ui.say(done, records=summary.records, coordinator=coordinator)
+
+
+def show_encoded(source: Source, columns: Resolved, summary: Summary) -> None:
+    """Say how a register was read and what was encoded."""
+    for note in source.notes:
+        ui.say(note.code, **note.values)
+    read = ", ".join(f"{field} = {column}" for field, column in columns.fields.items())
+    ui.say("encode.columns", columns=read)
+    if columns.id_column is None:
+        ui.say("encode.id_is_row")
+    else:
+        ui.say("encode.id", column=columns.id_column)
+    for kind, count in summary.tokens.items():
+        ui.say("encode.tokens", kind=kind, count=count, dropped=summary.dropped[kind])
+    if summary.empty:
+        ui.say("encode.empty", count=summary.empty)
+
+
+def link(
+    run: RunOption,
+    home: HomeOption = None,
+    threads: Threads = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare all encodings of a run as agreed, and publish a sealed result for each agency."""
+    from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
+
+    from pprl_protocols.roles import coordinator  # noqa: PLC0415
+
+    with at_work(run, home, passphrase_file, passphrase_fd) as session:
+        if session.said("RESULT", session.me.name) is not None:
+            ui.say("run.said_before", kind="RESULT")
+            return
+        with ui.progress("link.comparing") as advance:
+            info = coordinator.link(session, threads=threads, progress=advance)
+        agencies = ", ".join(party.name for party in session.agreement.agencies)
+    if as_json:
+        ui.out_json({"run": session.run, **asdict(info)})
+    show_link(info)
+    ui.say("run.linked", parties=agencies)
+
+
+def receive(
+    run: RunOption,
+    out: Annotated[
+        Path,
+        typer.Option(readable=False, help="overlap.csv: my ids, and who of them was found where."),
+    ],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Open my result of a run, check it, confirm it, and join it to my own records."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - commands import what they use
+
+    from pprl.io.atomic import publish  # noqa: PLC0415
+    from pprl_protocols.overlap import write_csv  # noqa: PLC0415
+    from pprl_protocols.roles import agency  # noqa: PLC0415
+
+    with (
+        publish(out, force=force) as temporary,
+        at_work(run, home, passphrase_file, passphrase_fd) as session,
+    ):
+        table = agency.receive(session, language=ui.language())
+        write_csv(table, temporary)
+        closed = session.outcome.state == "closed"
+    counted = pc.value_counts(table.column("status")).to_pylist()
+    by_status = {each["values"]: each["counts"] for each in counted}
+    if as_json:
+        ui.out_json({"run": session.run, "rows": by_status, "provisional": not closed})
+    for name in ("matched", "review", "none"):
+        ui.say(f"receive.{name}", count=by_status.get(name, 0))
+    ui.say("receive.done", path=str(out))
+    if not closed:
+        ui.say("receive.provisional")

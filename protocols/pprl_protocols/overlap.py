@@ -1,0 +1,46 @@
+"""overlap.csv: an agency's own ids and what was found about them, as a file for people.
+
+>>> import pyarrow as pa
+>>> from pathlib import Path
+>>> from tempfile import TemporaryDirectory
+>>> none = pa.nulls(1, pa.string())
+>>> row = {"id": ["7"], "party": ["dinsos"], "status": ["none"], "tier": none, "band": none}
+>>> row |= {"precision": pa.nulls(1, pa.int32()), "match": none, "explanation": none}
+>>> with TemporaryDirectory() as folder:
+...     path = Path(folder) / "overlap.csv"
+...     write_csv(pa.table(row), path)
+...     print(path.read_text().splitlines()[1])
+7,dinsos,none,,,,,
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from pprl_protocols.result import JOINED_COLUMNS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+_ROWS = 1 << 16
+_MILLION = 1_000_000
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write what :func:`pprl_protocols.result.joined` gives to a file of the caller's. Not atomic.
+
+    Precision is written with four decimals; what isn't there is empty.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(JOINED_COLUMNS)
+        for batch in table.to_batches(max_chunksize=_ROWS):
+            columns = batch.to_pydict()
+            columns["precision"] = [
+                None if value is None else f"{value / _MILLION:.4f}"
+                for value in columns["precision"]
+            ]
+            writer.writerows(zip(*(columns[name] for name in JOINED_COLUMNS), strict=True))
