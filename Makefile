@@ -3,6 +3,7 @@
 #   make test    the tests; nothing but PyPI needed
 #   make check   lint, types, layers, wheel contents
 #   make bench   speed beside the peers, printed as tables; asserts nothing
+#   make bench-protocol  what a run adds to encode and link, 1,000,000 records; some ten minutes
 #   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
 #   make pins    renew the pinned requirements (needs uv)
 
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench bench-thresholds venv pins clean
+.PHONY: demo test check bench bench-protocol bench-thresholds venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -28,6 +29,9 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py
+
+bench-protocol: $(VENV)/.test
+	$(BIN)/python tests/bench/protocol.py
 
 bench-thresholds: $(VENV)/.test
 	$(BIN)/python tests/bench/thresholds.py

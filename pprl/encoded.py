@@ -28,6 +28,7 @@ import pyarrow as pa
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pprl.arrow_guard import ArrowFileError, read_file
 from pprl.buffers import fixed_rows, valid
 from pprl.errors import InputError, PeerError
 from pprl.io.atomic import publish
@@ -224,44 +225,45 @@ def write_batches(
 
 def _map(path: Path) -> tuple[Header, pa.Table]:
     name = str(path)
-    size = path.stat().st_size
-    batches, used = [], 0
     try:
-        reader = pa.ipc.open_file(pa.memory_map(name))
-        for place in range(reader.num_record_batches):
-            batch = reader.get_batch(place)
-            used += batch.nbytes
-            if used > size:  # a small file that unpacks into a large one
-                raise PeerError("encoded.broken", path=name, problem="it is compressed")
-            batches.append(batch)
-        table = pa.Table.from_batches(batches, reader.schema)
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError):
-        raise PeerError("encoded.broken", path=name, problem="not a whole Arrow file") from None
-    metadata = table.schema.metadata or {}
-    if METADATA_KEY not in metadata:
-        raise PeerError("encoded.broken", path=name, problem="it has no header")
-    header = Header.from_bytes(metadata[METADATA_KEY], path=name)
-    _check_columns(header, table, name)
+        data = pa.memory_map(name).read_buffer()
+    except (pa.ArrowException, OSError, ValueError):  # an empty file can't be mapped
+        raise _broken(name, "not a whole Arrow file") from None
+    try:
+        schema, batches = read_file(data)
+        metadata = schema.metadata or {}
+        if METADATA_KEY not in metadata:
+            raise _broken(name, "it has no header")
+        header = Header.from_bytes(metadata[METADATA_KEY], path=name)
+        # Before any batch: what was refused by its columns isn't read.
+        _check_columns(header, schema, name)
+        table = pa.Table.from_batches(list(batches), schema)
+    except ArrowFileError as error:
+        compressed = error.reason == "compressed"
+        problem = "it is compressed" if compressed else "not a whole Arrow file"
+        raise _broken(name, problem) from None
+    if table.num_rows != header.records:
+        problem = f"the header says {header.records} records, the file has {table.num_rows}"
+        raise _broken(name, problem)
+    if table.column("id").null_count:
+        raise _broken(name, "a record without an id")
     return header, table
 
 
-def _check_columns(header: Header, table: pa.Table, path: str) -> None:
-    schema = table.schema
-    if table.num_rows != header.records:
-        problem = f"the header says {header.records} records, the file has {table.num_rows}"
-        raise PeerError("encoded.broken", path=path, problem=problem)
+def _check_columns(header: Header, schema: pa.Schema, path: str) -> None:
     if len(schema.names) > _MAX_COLUMNS or len(set(schema.names)) != len(schema.names):
-        raise PeerError("encoded.broken", path=path, problem="too many or repeated columns")
+        raise _broken(path, "too many or repeated columns")
     expected = {"id": pa.string(), "filter": pa.binary(header.filter_bytes)}
     if schema.names[:2] != ["id", "filter"]:
-        raise PeerError("encoded.broken", path=path, problem="the columns id and filter")
+        raise _broken(path, "the columns id and filter")
     kinds = {_TOKEN: pa.binary(TOKEN_BYTES), **_RESERVED}
     for place, field in enumerate(schema):
         wanted = expected.get(field.name) or next(
             (kinds[prefix] for prefix in kinds if field.name.startswith(prefix)), None
         )
         if wanted is None or field.type != wanted:
-            raise PeerError("encoded.broken", path=path, problem=f"column {place + 1}")
-    if table.column("id").null_count:
-        raise PeerError("encoded.broken", path=path, problem="a record without an id")
+            raise _broken(path, f"column {place + 1}")
+
+
+def _broken(path: str, problem: str) -> PeerError:
+    return PeerError("encoded.broken", path=path, problem=problem)

@@ -61,7 +61,7 @@ def audit(
 ) -> None:
     """Check a recorded run: eight numbered checks, every fault named. Needs no key."""
     from pprl.io.atomic import publish  # noqa: PLC0415 - commands import what they use
-    from pprl_protocols.audit import bundle, page  # noqa: PLC0415
+    from pprl_protocols.audit import bundle  # noqa: PLC0415
     from pprl_protocols.audit.examine import examine  # noqa: PLC0415
     from pprl_protocols.pins import Pins  # noqa: PLC0415
 
@@ -79,7 +79,9 @@ def audit(
                 recorded, pins=pins, earlier=_earlier(earlier or []), reexecution=again
             )
             if shown:
-                shown.write_text(page.page(examined, ui.language()), encoding="utf-8")
+                from pprl_protocols.audit.page import page  # noqa: PLC0415
+
+                shown.write_text(page(examined, ui.language()), encoding="utf-8")
         report = examined.report
         if as_json:
             ui.out_json(report.to_json())

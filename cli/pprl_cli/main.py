@@ -24,6 +24,7 @@ from pprl_cli.demo import demo
 from pprl_cli.ending import abort, close, dispute, purge, sync
 from pprl_cli.homes import card, init, trust
 from pprl_cli.lab import lab
+from pprl_cli.spotcheck import spotcheck
 from pprl_cli.status import status
 from pprl_cli.turns import encode, link, receive
 
@@ -52,6 +53,7 @@ for ending in (close, abort, dispute, purge):
     app.command()(ending)
 app.command()(sync)
 app.command()(audit)
+app.add_typer(spotcheck, name="spotcheck")
 app.add_typer(lab, name="lab")
 
 _LANGUAGE_OPTION = "--lang"

@@ -3,16 +3,17 @@
 Chunks go through worker threads (the compiled parts release the GIL) and come out in file order,
 so the bytes don't depend on the number of threads. Encoded chunks wait in memory, beyond a bound
 in a temporary file beside the result; only then is it known which tokens are too common and
-whether ids repeat, and the result is written. Nothing but encodings ever touches the disk.
+whether ids repeat, and the result is written. Ids wait in memory, always: nothing but encodings
+ever touches the disk.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -69,15 +70,18 @@ def encode_table(
     encoder: Encoder,
     source: Source,
     *,
+    folder: Path | None = None,
     threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[EncodedSet, Summary]:
-    """Encode a register into memory.
+    """Encode a register into memory; what goes beyond a bound waits in a file.
 
     Parameters
     ----------
     encoder, source
         What to do, with what.
+    folder
+        Where that file lies; the system's for temporary files when not given.
     threads
         Worker threads; None: one per core.
     progress
@@ -88,7 +92,7 @@ def encode_table(
     InputError
         The file is damaged, a value isn't allowed, or ids are missing or repeat.
     """
-    with _Spool(encoder.arrow_schema, None) as spool:
+    with _Spool(encoder.arrow_schema, folder) as spool:
         register, header = _encode(encoder, source, spool, threads, progress)
         common = register.too_common()
         metadata = {METADATA_KEY: header.to_bytes()}
@@ -169,14 +173,15 @@ def _in_order(
 
 
 class _Spool:
-    """Encoded chunks in order: in memory up to a bound, then in a file."""
+    """Encoded chunks in order: in memory up to a bound, then in a file; ids in memory."""
 
     def __init__(self, schema: pa.Schema, folder: Path | None) -> None:
         self._schema = schema
         self._folder = folder
-        self._stack = ExitStack()
         self._memory: list[pa.RecordBatch] = []
+        self._ids: list[pa.Array] = []  # of the chunks in the file
         self._bytes = 0
+        self._sink: pa.OSFile | None = None
         self._writer: pa.RecordBatchFileWriter | None = None
         self._path: Path | None = None
 
@@ -184,7 +189,11 @@ class _Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        if self._sink is not None:
+            self._sink.close()
+        if self._path is not None:
+            # What is still mapped stays readable.
+            self._path.unlink(missing_ok=True)
 
     def add(self, batch: pa.RecordBatch) -> None:
         if self._writer is None and self._bytes + batch.nbytes <= MEMORY_BYTES:
@@ -192,18 +201,22 @@ class _Spool:
             self._bytes += batch.nbytes
             return
         if self._writer is None:
-            made = tempfile.TemporaryDirectory(prefix=".pprl-", dir=self._folder)
-            self._path = Path(self._stack.enter_context(made)) / "encoded"
-            self._writer = pa.ipc.new_file(pa.OSFile(str(self._path), "wb"), self._schema)
-        self._writer.write_batch(batch)
+            handle, name = tempfile.mkstemp(prefix=".pprl-", dir=self._folder)
+            os.close(handle)
+            self._path = Path(name)
+            self._sink = pa.OSFile(name, "wb")
+            self._writer = pa.ipc.new_file(self._sink, self._schema.remove(0))
+        self._ids.append(batch.column(0))
+        self._writer.write_batch(batch.remove_column(0))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         yield from self._memory
-        if self._writer is not None:
+        if self._writer is not None and self._sink is not None:
             self._writer.close()
+            self._sink.close()
             reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
-            for place in range(reader.num_record_batches):
-                yield reader.get_batch(place)
+            for place, ids in enumerate(self._ids):
+                yield reader.get_batch(place).add_column(0, self._schema.field(0), ids)
 
 
 class _Register:

@@ -30,7 +30,8 @@ TEMPORARY = ".part-"
 """How names of unfinished files start."""
 
 _OTHERS = 0o077
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of the system that say that the disk is full."""
 
 
 def check_folder(folder: Path) -> None:
@@ -129,7 +130,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(temporary, flags, OWNER_FILE)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise LimitError("home.disk_full", path=str(path)) from None
         raise ConfigError("home.unwritable", path=str(path)) from None
     try:
@@ -141,7 +142,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise LimitError("home.disk_full", path=str(path)) from None
         raise
     flush_folder(path.parent)
@@ -172,6 +173,27 @@ def erase(path: Path) -> None:
     except OSError:
         raise ConfigError("home.unwritable", path=str(path)) from None
     flush_folder(path.parent)
+
+
+def erase_folder(folder: Path) -> None:
+    """Erase every file below a folder, then the folder; links are removed, never followed.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`erase`.
+    """
+    try:
+        for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
+            if path.is_symlink():
+                path.unlink()
+            elif path.is_dir():
+                path.rmdir()
+            else:
+                erase(path)
+        folder.rmdir()
+    except OSError:
+        raise ConfigError("home.unwritable", path=str(folder)) from None
 
 
 def flush_folder(folder: Path) -> None:

@@ -88,9 +88,10 @@ def bucket(n_bytes: int) -> int:
 
 
 def record_bucket(n_records: int) -> int:
-    """Return a number of records as it may stand in the log: rounded up by at most a sixteenth.
+    """Return a number of records as it may stand in the log: rounded up, never the exact one.
 
-    Never less than 16. Monotone, and a bucket is its own bucket.
+    To the next multiple of 16; above 512, of a sixteenth of the power of two below it, which adds
+    at most a sixteenth. Never less than 16. Monotone, and a bucket is its own bucket.
 
     Raises
     ------
@@ -100,9 +101,9 @@ def record_bucket(n_records: int) -> int:
     if n_records < 0:
         message = "a number of records is never negative"
         raise ValueError(message)
-    return _STEPS if n_records <= _STEPS else _round_up(n_records)
+    return max(_STEPS, _round_up(n_records, least=_STEPS))
 
 
-def _round_up(number: int) -> int:
-    step = max((1 << (number - 1).bit_length() - 1) // _STEPS, 1)
+def _round_up(number: int, least: int = 1) -> int:
+    step = max((1 << max((number - 1).bit_length() - 1, 0)) // _STEPS, least)
     return -(-number // step) * step

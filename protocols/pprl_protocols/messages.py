@@ -149,10 +149,9 @@ class SealedResult(Part):
         SHA-256 of the sealed file (its name in the exchange) and of the salted, padded content.
     size
         Of the sealed file, in bytes.
-    rows
-        How many rows, as :func:`pprl_protocols.limits.record_bucket` gives it.
     row_bytes
-        Fixed width of a row.
+        Fixed width of a row. How many rows there are is said nowhere: the padded size alone
+        bounds it.
     columns
         Names of the columns, in the order of the file.
     """
@@ -160,7 +159,6 @@ class SealedResult(Part):
     sealed: Sha256
     plain: Sha256
     size: BlobBytes
-    rows: Records
     row_bytes: Positive
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=limits.MAX_ITEMS)]
 
@@ -224,7 +222,7 @@ class Receipt(_Message):
     ----------
     sealed, plain
         SHA-256 of the sealed file and of the salted, padded content that it opened.
-    rows, row_bytes, columns
+    row_bytes, columns
         What the agency itself found in it, to be compared with the declaration.
     confirmed
         The other agencies, sorted, whose confirmations it has checked.
@@ -233,7 +231,6 @@ class Receipt(_Message):
     kind: Literal["RECEIPT"] = "RECEIPT"
     sealed: Sha256
     plain: Sha256
-    rows: Records
     row_bytes: Positive
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=limits.MAX_ITEMS)]
     confirmed: Parties

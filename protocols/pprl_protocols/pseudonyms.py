@@ -27,15 +27,17 @@ import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pprl.buffers import fixed_array, fixed_rows, string_array, string_buffers
+from pprl.buffers import fixed_array, fixed_rows, string_array, string_buffers, valid
 from pprl.encoded import METADATA_KEY, EncodedSet
 from pprl.errors import ConfigError, LimitError, PeerError
 from pprl_protocols import canonical
 from pprl_protocols.fields import NonNegative, Part, PartyName, Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pprl.encoded import Header
 
 ID_BYTES = 16
 ID_CHARACTERS = 2 * ID_BYTES
@@ -45,7 +47,7 @@ Words: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint64]]"
 Flags: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
 Places: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
 
-_BATCH_ROWS = 1 << 25  # the ids of a batch stay below the 2 GiB of a string column
+_BATCH_ROWS = 1 << 20
 _CHECK_ROWS = 1 << 18
 _TOKEN = "token."  # noqa: S105 - a column prefix
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,15}")
@@ -181,28 +183,82 @@ def pseudonymise(
     LimitError
         A pseudo-ID was drawn twice: the source of randomness is broken.
     """
+    kept = drawn(encoded, agreement=agreement, party=party, draw=draw)
+    header, batches = shuffled(encoded, kept)
+    schema = encoded.table.schema.with_metadata({METADATA_KEY: header.to_bytes()})
+    return EncodedSet(header, pa.Table.from_batches(list(batches), schema)), kept
+
+
+def drawn(
+    encoded: EncodedSet, *, agreement: str, party: str, draw: Callable[[int], bytes]
+) -> Pseudonyms:
+    """Draw a pseudo-ID for every record; parameters as for :func:`pseudonymise`."""
     count = len(encoded)
-    drawn = draw(count * ID_BYTES)
-    if len(drawn) != count * ID_BYTES:
+    given = draw(count * ID_BYTES)
+    if len(given) != count * ID_BYTES:
         message = "the source of randomness gave another number of bytes"
         raise ValueError(message)
-    rows = np.frombuffer(drawn, dtype=np.uint8).reshape(count, ID_BYTES)
+    rows = np.frombuffer(given, dtype=np.uint8).reshape(count, ID_BYTES)
+    own = pa.table([pa.chunked_array([fixed_array(rows)]), encoded.ids], schema=_SCHEMA)
+    return Pseudonyms(agreement, party, own)
+
+
+def shuffled(
+    encoded: EncodedSet, pseudonyms: Pseudonyms
+) -> tuple[Header, Iterator[pa.RecordBatch]]:
+    """Return the records under their pseudo-IDs, sorted by them, a batch at a time.
+
+    Up to 1,048,576 records come as one batch: a reader then maps the filters instead of copying
+    them. Memory is a batch, and 24 bytes a record; the set may lie in a mapped file.
+
+    Raises
+    ------
+    LimitError
+        A pseudo-ID was drawn twice: the source of randomness is broken.
+    """
+    (chunk,) = pseudonyms.table.column("pseudo").chunks
+    rows = fixed_rows(chunk, ID_BYTES)
     both = words(rows)
-    order = np.lexsort((both[:, 1], both[:, 0]))
+    order = sorting(both[:, 0], both[:, 1])
     if not strictly_ascending(both[order]):
         raise LimitError("pseudonyms.drawn_twice")
-    header = encoded.header.model_copy(update={"agreement": agreement, "party": party})
+    header = encoded.header.model_copy(
+        update={"agreement": pseudonyms.agreement, "party": pseudonyms.party}
+    )
     schema = encoded.table.schema.with_metadata({METADATA_KEY: header.to_bytes()})
-    parts = []
-    for start in range(0, max(count, 1), _BATCH_ROWS):
+    return header, _batches(encoded.table, schema, rows, order)
+
+
+def _batches(
+    table: pa.Table, schema: pa.Schema, rows: Rows, order: Places
+) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(order), _BATCH_ROWS):
         part = order[start : start + _BATCH_ROWS]
+        # Chunk by chunk, and in the order of the file inside each.
+        to = np.argsort(part)
         columns = [hex_ids(rows[part])]
-        columns += [column.take(pa.array(part)) for column in encoded.table.columns[1:]]
-        parts.append(pa.table(columns, schema=schema))
-    # One batch where it may be one: a reader then maps the filters instead of copying them.
-    table = pa.concat_tables(parts).combine_chunks() if len(parts) == 1 else pa.concat_tables(parts)
-    own = pa.table([pa.chunked_array([fixed_array(rows)]), encoded.ids], schema=_SCHEMA)
-    return EncodedSet(header, table), Pseudonyms(agreement, party, own)
+        columns += [_gathered(column, part[to], to) for column in table.columns[1:]]
+        yield pa.record_batch(columns, schema=schema)
+
+
+def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
+    """Return the values of ascending places, the first of them at ``to[0]``, and so on.
+
+    Arrow's ``take`` would join all chunks for every batch.
+    """
+    if not pa.types.is_fixed_size_binary(column.type):
+        return column.take(pa.array(places)).combine_chunks().take(pa.array(np.argsort(to)))
+    out = np.zeros((len(places), column.type.byte_width), dtype=np.uint8)
+    present = np.ones(len(places), dtype=np.bool_)
+    start = 0
+    for chunk in column.chunks:
+        low, high = np.searchsorted(places, (start, start + len(chunk)))
+        inside, target = places[low:high] - start, to[low:high]
+        out[target] = fixed_rows(chunk, out.shape[1])[inside]
+        if chunk.null_count:
+            present[target] = valid(chunk)[inside]
+        start += len(chunk)
+    return fixed_array(out, None if present.all() else present)
 
 
 def check_encodings(
@@ -332,3 +388,21 @@ def rising(rows: Words) -> Flags:
             (after[:, column] == before[:, column]) & greater
         )
     return greater
+
+
+def sorting(*keys: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Places:
+    """Return ``int64 (n,)``: the order that sorts by the first key, then the second, and so on.
+
+    As ``numpy.lexsort``, rows that are equal in all keys stay in order; several times as fast
+    where few rows are equal in the first.
+    """
+    first = keys[0]
+    order = np.argsort(first)
+    ordered = first[order]
+    same = ordered[1:] == ordered[:-1]
+    tied = np.zeros(len(order), dtype=np.bool_)
+    tied[1:] = same
+    tied[:-1] |= same
+    rows = np.sort(order[tied])
+    order[tied] = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+    return order

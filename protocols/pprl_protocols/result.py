@@ -29,7 +29,7 @@ from pprl.buffers import fixed_array, fixed_rows
 from pprl.compare.measure import MILLION
 from pprl.errors import PeerError
 from pprl.explain import explain
-from pprl_protocols.pseudonyms import ID_BYTES, hex_ids, hex_rows, words
+from pprl_protocols.pseudonyms import ID_BYTES, hex_ids, hex_rows, sorting, words
 from pprl_protocols.result_file import (
     ACCEPT,
     BANDS,
@@ -197,7 +197,7 @@ def joined(result: ResultFile, pseudonyms: Pseudonyms, *, language: Language = "
     missing = np.flatnonzero(without)
     cells = np.concatenate([cell, missing])
     group = np.concatenate([id_words(table, "group"), np.zeros((len(missing), 2), np.uint64)])
-    order = np.lexsort((group[:, 1], group[:, 0], cells))
+    order = sorting(cells, group[:, 0], group[:, 1])
     cells = cells[order]
     source = np.where(order < len(table), order, -1)
     sentences, which = _explanations(header, table, language)
@@ -231,9 +231,7 @@ def _edges(groups: Places, places: Sequence[Places], me: int) -> tuple[Places, P
 def _rows(columns: Mapping[str, Rows], group: Places, own: Places, other: Places) -> pa.Table:
     ids, matches = columns["id"][own], columns["group"][group]
     sort_ids, sort_matches = words(ids), words(matches)
-    order = np.lexsort(
-        (sort_matches[:, 1], sort_matches[:, 0], other, sort_ids[:, 1], sort_ids[:, 0])
-    )
+    order = sorting(sort_ids[:, 0], sort_ids[:, 1], other, sort_matches[:, 0], sort_matches[:, 1])
     numeric = {
         name: pa.array(columns[name][own][order].astype(SCHEMA.field(name).type.to_pandas_dtype()))
         for name in ("band", "tier", "precision", "similarity")

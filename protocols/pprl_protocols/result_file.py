@@ -27,7 +27,6 @@ files raise PeerError and nothing else. Spec: RESULT, "Limits on hostile input".
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
@@ -35,6 +34,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from pprl.arrow_guard import ArrowFileError, read_file
 from pprl.buffers import fixed_rows
 from pprl.compare.measure import MILLION
 from pprl.encoded import METADATA_KEY
@@ -51,7 +51,7 @@ from pprl_protocols.fields import (
     names_in,
     place,
 )
-from pprl_protocols.pseudonyms import ID_BYTES, rising, words
+from pprl_protocols.pseudonyms import ID_BYTES, rising, sorting, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,11 +80,7 @@ COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
 _RESERVED = ("family", "attributes")
 ROW_WIDTH = sum(field.type.bit_width // 8 for field in SCHEMA if field.name not in _RESERVED)
 
-_MAGIC = b"ARROW1"
-_START = len(_MAGIC) + 2
 _BATCH_ROWS = 1 << 20
-# Places in the tables of Arrow's Message.fbs.
-_MESSAGE_HEADER, _BATCH_COMPRESSION = 2, 3
 
 Millionths = Annotated[int, Field(ge=0, le=MILLION)]
 Position = Annotated[int, Field(ge=0, lt=limits.MAX_AGENCIES)]
@@ -219,8 +215,9 @@ class ResultFile:
             raise InputError("table.unreadable", path=str(path)) from None
         try:
             header, table = _read(data)
-        except (pa.ArrowException, OSError, ValueError, struct.error):
-            raise PeerError("result.broken") from None
+        except ArrowFileError as error:
+            code = "result.compressed" if error.reason == "compressed" else "result.broken"
+            raise PeerError(code) from None
         expected = {
             "run": run,
             "agreement": agreement,
@@ -236,13 +233,7 @@ class ResultFile:
 
 
 def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
-    if data[:_START] != _MAGIC + bytes(2) or not data.endswith(_MAGIC):
-        raise PeerError("result.broken")
-    messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(data).slice(_START))
-    first = next(iter(messages), None)
-    if first is None or first.type != "schema":  # Arrow's reader of schemas trusts that it is one
-        raise PeerError("result.broken")
-    schema = pa.ipc.read_schema(first)
+    schema, batches = read_file(pa.py_buffer(data))
     metadata = schema.metadata or {}
     if not schema.equals(SCHEMA) or any(field.metadata for field in schema):
         raise PeerError("result.columns")
@@ -251,24 +242,15 @@ def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
     header = _header(metadata[METADATA_KEY])
     if header.row_width != ROW_WIDTH or header.rows * ROW_WIDTH > len(data):
         raise PeerError("result.rows")
-    return header, pa.Table.from_batches(list(_batches(messages, schema, header.rows)), schema)
+    return header, pa.Table.from_batches(list(_counted(batches, header.rows)), schema)
 
 
-def _batches(
-    messages: pa.ipc.MessageReader, schema: pa.Schema, expected: int
-) -> Iterator[pa.RecordBatch]:
+def _counted(batches: Iterator[pa.RecordBatch], expected: int) -> Iterator[pa.RecordBatch]:
     rows = 0
-    for message in messages:
-        if message.type != "record batch":
-            raise PeerError("result.broken")
-        # Asked before Arrow reads the batch: a few bytes may unpack into gigabytes.
-        if _compressed(message.metadata.to_pybytes()):
-            raise PeerError("result.compressed")
-        batch = pa.ipc.read_record_batch(message, schema)
+    for batch in batches:
         rows += batch.num_rows
         if not batch.num_rows or rows > expected:
             raise PeerError("result.rows")
-        batch.validate(full=True)
         yield batch
     if rows != expected:
         raise PeerError("result.rows")
@@ -285,24 +267,6 @@ def _header(data: bytes) -> ResultHeader:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         known = names_in(ResultHeader.model_json_schema())
         raise PeerError("result.header", where=place(first["loc"], known)) from None
-
-
-def _compressed(message: bytes) -> bool:
-    """Whether the metadata of a record batch, which Arrow has verified, names a compression."""
-    root: int = struct.unpack_from("<I", message)[0]
-    at = _slot(message, root, _MESSAGE_HEADER)
-    batch: int = at + struct.unpack_from("<I", message, at)[0]
-    return _slot(message, batch, _BATCH_COMPRESSION) != batch
-
-
-def _slot(message: bytes, table: int, number: int) -> int:
-    """Return where a FlatBuffers table has its field; the table's own place when it has none."""
-    vtable = table - struct.unpack_from("<i", message, table)[0]
-    entry = 4 + 2 * number
-    if entry >= struct.unpack_from("<H", message, vtable)[0]:
-        return table
-    offset: int = struct.unpack_from("<H", message, vtable + entry)[0]
-    return table + offset
 
 
 def _check_header(header: ResultHeader) -> None:
@@ -354,7 +318,7 @@ def _check_matches(ids: Words, groups: Words, party: Integers, accepted: Flags) 
     first = np.ones(len(ids), dtype=np.bool_)
     first[rows[1:]] = ~same
     kept = np.flatnonzero(first)
-    order = kept[np.lexsort((groups[kept, 1], groups[kept, 0]))]
+    order = kept[sorting(groups[kept, 0], groups[kept, 1])]
     wrong[order[1:]] |= (groups[order[1:]] == groups[order[:-1]]).all(axis=1)
     _first("result.contradiction", wrong)
 

@@ -7,9 +7,10 @@ A sealed file is::
     length of the sealed key (2 bytes), file key under HPKE, info = "pprl/v1/seal" || header
     Cobblestone-256 of the plain file under the file key, context = SHA-256(header)
 
-and its plain file is 32 random bytes of salt, the length of the content (8 bytes), the content, and
-zeros up to the size bucket. The salt makes the digest of the plain file (the *salted digest* of
-the log) impossible to guess; the bucket hides the exact size.
+and its plain file is 32 bytes of salt, the length of the content (8 bytes), the content, and zeros
+up to the size bucket. The salt makes the digest of the plain file (the *salted digest* of the log)
+impossible to guess; the bucket hides the exact size. The salt is random, but for a result: there it
+follows from the coordinator's seed, so that a re-execution gives the same digest.
 
 The bucket is :func:`pprl_protocols.limits.bucket` of the plain file's size: powers of two up to
 1 MiB, then sixteen steps to the next, so that padding is at most 1/16 of a large file.
@@ -48,10 +49,11 @@ MAGIC = b"pprl-sealed/1\n"
 PIECE_BYTES = 1 << 20
 """How much is in memory at a time."""
 
+SALT_BYTES = 32
+
 _INFO = b"pprl/v1/seal"
-_SALT_BYTES = 32
 _LENGTH_BYTES = 8
-_PREFIX_BYTES = _SALT_BYTES + _LENGTH_BYTES
+_PREFIX_BYTES = SALT_BYTES + _LENGTH_BYTES
 _KEY_BYTES = 32
 _SEALED_KEY_BYTES = _KEY_BYTES + hpke.OVERHEAD_BYTES
 
@@ -94,12 +96,17 @@ class Sealed:
 
 
 def seal_file(
-    source: BinaryIO, target: BinaryIO, *, recipient_key: bytes, header: SealHeader
+    source: BinaryIO,
+    target: BinaryIO,
+    *,
+    recipient_key: bytes,
+    header: SealHeader,
+    salt: bytes | None = None,
 ) -> Sealed:
     """Seal what is left of ``source`` into ``target``.
 
-    Every call draws a new key and salt, so the same content gives other bytes: whoever must
-    publish the same bytes again keeps them.
+    Every call draws a new key, so the same content gives other bytes: whoever must publish the
+    same bytes again keeps them.
 
     Parameters
     ----------
@@ -111,6 +118,8 @@ def seal_file(
         Public key of the recipient's card, 1,216 bytes.
     header
         What it is and for whom.
+    salt
+        32 bytes that nobody can guess; drawn when not given.
 
     Raises
     ------
@@ -119,10 +128,7 @@ def seal_file(
     InputError
         The content is larger than an exchange takes, or changed while it was read.
     """
-    size = _size_left(source)
-    padding = bucket(_PREFIX_BYTES + size) - _PREFIX_BYTES - size
-    if _PREFIX_BYTES + size + padding > MAX_BLOB_BYTES:
-        raise InputError("protocol.too_large", bytes=size, maximum=MAX_BLOB_BYTES)
+    pieces = _plain_pieces(source, secrets.token_bytes(SALT_BYTES) if salt is None else salt)
     head = header.to_bytes()
     file_key = secrets.token_bytes(_KEY_BYTES)
     sealed_key = hpke.seal(file_key, recipient_key, _INFO + head)
@@ -131,12 +137,25 @@ def seal_file(
     with _emptied_on_failure(target):
         out.write(MAGIC + len(head).to_bytes(4, "big") + head)
         out.write(len(sealed_key).to_bytes(2, "big") + sealed_key)
-        prefix = secrets.token_bytes(_SALT_BYTES) + size.to_bytes(_LENGTH_BYTES, "big")
-        for piece in _plain_pieces(prefix, source, size, padding):
+        for piece in pieces:
             plain.update(piece)
             out.write(encryptor.update(piece))
         out.write(encryptor.finalize())
     return Sealed(out.sha256.hexdigest(), plain.hexdigest(), out.size)
+
+
+def salted_digest(source: BinaryIO, salt: bytes) -> str:
+    """Return the salted digest, hex, that sealing what is left of ``source`` gives.
+
+    Raises
+    ------
+    InputError
+        As :func:`seal_file`.
+    """
+    digest = hashlib.sha256()
+    for piece in _plain_pieces(source, salt):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def open_file(
@@ -247,7 +266,7 @@ class _Content:
             if missing:
                 self._prefix += view[:missing]
                 if len(self._prefix) == _PREFIX_BYTES:
-                    self._left = int.from_bytes(self._prefix[_SALT_BYTES:], "big")
+                    self._left = int.from_bytes(self._prefix[SALT_BYTES:], "big")
                     self._bucket = bucket(_PREFIX_BYTES + self._left)
             rest = view[missing:]
             self._target.write(rest[: self._left])
@@ -261,7 +280,19 @@ class _Content:
             raise PeerError("protocol.sealed_size")
 
 
-def _plain_pieces(prefix: bytes, source: BinaryIO, size: int, padding: int) -> Iterator[bytes]:
+def _plain_pieces(source: BinaryIO, salt: bytes) -> Iterator[bytes]:
+    """Return the plain file piece by piece; its size is judged before the first."""
+    if len(salt) != SALT_BYTES:
+        message = "a salt has 32 bytes"
+        raise ValueError(message)
+    size = _size_left(source)
+    padding = bucket(_PREFIX_BYTES + size) - _PREFIX_BYTES - size
+    if _PREFIX_BYTES + size + padding > MAX_BLOB_BYTES:
+        raise InputError("protocol.too_large", bytes=size, maximum=MAX_BLOB_BYTES)
+    return _pieces_of(salt + size.to_bytes(_LENGTH_BYTES, "big"), source, size, padding)
+
+
+def _pieces_of(prefix: bytes, source: BinaryIO, size: int, padding: int) -> Iterator[bytes]:
     yield prefix
     while size:
         piece = source.read(min(size, PIECE_BYTES))

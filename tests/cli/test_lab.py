@@ -240,16 +240,6 @@ def test_an_interrupted_encode_leaves_nothing_half_written(tmp_path, key):
             assert process.returncode in {130, -signal.SIGINT}, said
 
 
-def test_the_demo_ends_with_its_summary(tmp_path):
-    done = pprl("demo", "--families", 300, "--out", "d", "--json", cwd=tmp_path, check=0)
-    result = json.loads(done.stdout)
-    assert result["link"]["records"] == [300, 1500]
-    assert result["evaluation"]["recall"] > 0.5
-    assert {"a.csv", "a.arrow", "b.csv", "b.arrow", "matches.csv", "truth.csv"} <= set(
-        files(tmp_path / "d")
-    )
-
-
 def test_the_built_in_schema_is_shown_with_its_digest(tmp_path):
     done = pprl("lab", "schema", "show", cwd=tmp_path, check=0)
     assert 'name = "indonesia"' in done.stdout

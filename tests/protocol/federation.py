@@ -180,10 +180,10 @@ class Recorded:
         return Federation.load(target)
 
 
-def record(folder, *, auditor=True):
+def record(folder, *, auditor=True, sizes=SMALL):
     """Run a small federation to its end; keep it as it was after every one of STEPS."""
     work = folder / "work"
-    federation = Federation(work, sizes=SMALL, auditor=auditor)
+    federation = Federation(work, sizes=sizes, auditor=auditor)
 
     def each(step):
         for name in federation.agencies:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from pprl.errors import ConfigError, LimitError
-from pprl_protocols.homefiles import erase, make_folder, read_private, replacing
+from pprl_protocols.homefiles import erase, erase_folder, make_folder, read_private, replacing
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
@@ -70,3 +70,15 @@ def test_erasing_leaves_zeros_where_the_bytes_were(tmp_path):
     with pytest.raises(ConfigError) as caught:
         erase(tmp_path)
     assert caught.value.code == "home.unwritable"
+
+
+def test_a_folder_is_erased_with_all_that_is_in_it_and_no_link_is_followed(tmp_path):
+    (tmp_path / "kept").write_bytes(b"kept")
+    folder = tmp_path / "work"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    for name in ("a", "deep/b", "deep/deeper/c"):
+        (folder / name).write_bytes(b"plain")
+    (folder / "deep" / "link").symlink_to(tmp_path / "kept")
+    erase_folder(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept").read_bytes() == b"kept"

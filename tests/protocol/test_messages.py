@@ -11,7 +11,7 @@ from pprl_protocols.messages import Entry, parse_entry, parse_message
 DIGEST, OTHER, RUN = "ab" * 32, "cd" * 32, "0f" * 16
 COMMON = {"agreement": DIGEST, "party": "dinkes", "run": RUN}
 FILE = {"sealed": DIGEST, "plain": OTHER, "size": 4096}
-SHAPE = {"rows": 1024, "row_bytes": 64, "columns": ["id", "tier"]}
+SHAPE = {"row_bytes": 64, "columns": ["id", "tier"]}
 PLAIN = {
     "SIGN": {
         "commitment": DIGEST,
@@ -104,9 +104,9 @@ def test_wrong_values_raise_only_a_peer_error(kind, value):
         ("RESULT", ["counts", 0, "value"], 1234),
         ("RESULT", ["counts", 0, "agencies"], ["dinkes"]),
         ("RESULT", ["counts", 0, "agencies"], ["dukcapil", "dinkes"]),
-        ("RESULT", ["results", "dinkes", "rows"], 1025),
+        ("RESULT", ["results", "dinkes", "row_bytes"], 0),
         ("RESULT", ["results"], {}),
-        ("RECEIPT", ["rows"], 1025),
+        ("RECEIPT", ["row_bytes"], 0),
         ("RECEIPT", ["confirmed"], ["dukcapil", "dukcapil"]),
         ("CLOSE", ["missing"], ["b", "a"]),
         ("CLOSE", ["deletion"], "maybe"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pprl.encoded import EncodedSet, Header, table_schema
 from pprl.errors import ConfigError, LimitError, PeerError
+from pprl_protocols import pseudonyms
 from pprl_protocols.pseudonyms import (
     Pseudonyms,
     check_encodings,
@@ -62,6 +63,19 @@ def with_ids(encoded, ids):
     return EncodedSet(encoded.header, encoded.table.set_column(0, encoded.table.field(0), column))
 
 
+def test_what_leaves_does_not_depend_on_where_chunks_and_batches_end(monkeypatch):
+    def draw(n_bytes):
+        return np.random.default_rng(1).bytes(n_bytes)
+
+    whole, kept = sent_by(own_set(40), draw)
+    monkeypatch.setattr(pseudonyms, "_BATCH_ROWS", 9)
+    for chunks in (1, 7):
+        sent, same = sent_by(own_set(40, chunks=chunks), draw)
+        assert sent.table.column(0).num_chunks == 5
+        assert sent.table.equals(whole.table)
+        assert same.table.equals(kept.table)
+
+
 @pytest.mark.parametrize(("n_records", "chunks"), [(0, 1), (1, 1), (40, 1), (40, 7)])
 def test_every_record_leaves_once_under_a_pseudo_id_that_leads_back_to_it(n_records, chunks):
     one = own_set(n_records, chunks=chunks)
@@ -93,6 +107,31 @@ def test_the_same_draw_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         sent_by(own_set(40), lambda n: drawn[:n])[0].write(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@given(st.integers(0, 60), st.integers(1, 80), st.integers(0, 2**32 - 1))
+def test_sorting_is_lexsort_with_the_first_key_first(n_rows, below, seed):
+    keys = np.random.default_rng(seed).integers(-below, below, (3, n_rows))
+    assert pseudonyms.sorting(*keys).tolist() == np.lexsort(keys[::-1]).tolist()
+
+
+def test_pseudo_ids_that_begin_alike_are_sorted_by_their_ends():
+    def draw(n_bytes):
+        ends = range(n_bytes // 16, 0, -1)
+        return b"".join(bytes(8) + end.to_bytes(8, "big") for end in ends)
+
+    sent, kept = sent_by(own_set(40), draw)
+    assert sent.ids.to_pylist() == [f"{end:032x}" for end in range(1, 41)]
+    assert kept.rows_of(hex_rows(sent.ids.chunk(0))).tolist() == list(range(39, -1, -1))
+    assert sent.token_column("nik").to_pylist() == own_set(40).token_column("nik").to_pylist()[::-1]
+
+
+def test_columns_of_any_type_go_with_their_records():
+    one = own_set(40, chunks=3)
+    table = one.table.append_column("stratum.desa", one.ids)
+    sent, kept = sent_by(EncodedSet(one.header, table))
+    rows = kept.rows_of(hex_rows(sent.ids.chunk(0))).tolist()
+    assert sent.table.column("stratum.desa").to_pylist() == [f"own-{row}" for row in rows]
 
 
 def test_a_repeated_draw_is_refused():
@@ -203,7 +242,7 @@ def test_ids_whose_offsets_end_inside_a_number_are_refused(tmp_path):
     place, longer = struct.pack("<qq", 0, 5 * 4), struct.pack("<qq", 0, 5 * 4 + 1)
     assert data.count(place) == 1
     (tmp_path / "a.arrow").write_bytes(data.replace(place, longer))
-    with pytest.raises(PeerError, match="row 1: not a pseudo-ID"):
+    with pytest.raises(PeerError, match="not a whole Arrow file"):
         check(tmp_path / "a.arrow")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pprl.errors import InputError, PeerError
 from pprl_protocols import hpke
 from pprl_protocols.limits import bucket
-from pprl_protocols.sealing import SealHeader, open_file, seal_file
+from pprl_protocols.sealing import SealHeader, open_file, salted_digest, seal_file
 
 PRIVATE = hpke.generate()
 PUBLIC = hpke.public_of(PRIVATE)
@@ -268,3 +268,24 @@ def test_a_card_without_a_key_seals_nothing():
         seal_file(io.BytesIO(b"rows"), box, recipient_key=b"", header=HEADER)
     assert caught.value.code == "protocol.card_key"
     assert box.getvalue() == b""
+
+
+@given(st.binary(max_size=3_000), st.binary(min_size=32, max_size=32))
+@settings(max_examples=20)
+def test_with_a_salt_the_salted_digest_can_be_told_beforehand(content, salt):
+    expected = salted_digest(io.BytesIO(content), salt)
+    digests = set()
+    for _ in range(2):
+        box = io.BytesIO()
+        sealed = seal_file(io.BytesIO(content), box, recipient_key=PUBLIC, header=HEADER, salt=salt)
+        assert unseal(box.getvalue()) == (sealed, content)
+        assert sealed.sha256_plain == expected
+        digests.add(sealed.sha256_sealed)
+    assert len(digests) == 2
+    assert seal(content)[1].sha256_plain != expected
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_salt_of_another_length_is_a_defect_of_the_caller(length):
+    with pytest.raises(ValueError, match="32 bytes"):
+        salted_digest(io.BytesIO(b"rows"), bytes(length))

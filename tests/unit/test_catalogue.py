@@ -18,6 +18,12 @@ COMPOSED = (
     "link.column_",
     "link.band_",
     "link.recall_",
+    "agreement.ask_",
+    "agreement.column_",
+    "agreement.label_",
+    "agreement.mode_",
+    "receive.",
+    "status.column_",
 )  # f"value.{reason}" and such
 CODE = re.compile(r"""["']([a-z_0-9]+\.[a-z_0-9]+)["']""")
 

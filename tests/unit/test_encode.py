@@ -5,6 +5,8 @@ import pytest
 
 from pprl import ConfigError, EncodedSet, InputError, LinkageKey, Schema, encode
 from pprl.encode import pipeline
+from pprl.encode.columns import open_data, resolve
+from pprl.encode.encoder import Encoder
 from pprl.encode.ngrams import bits_per_token, tokens
 from pprl.schema.feature import BitsPerFeature, Exact, Numeric, QGrams
 
@@ -98,6 +100,28 @@ def test_the_bytes_depend_neither_on_threads_nor_on_where_chunks_end(tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "four.arrow", "one.arrow", "spooled.arrow"
     ]  # fmt: skip
+
+
+def test_ids_wait_in_memory_and_the_temporary_file_goes_where_it_is_told(tmp_path, monkeypatch):
+    source = open_data(
+        people(*({"nama": f"Budi {at}"} for at in range(50)), id=[f"id-{at}" for at in range(50)])
+    )
+    columns = resolve(SCHEMA, source, {}, None)
+    encoder = Encoder(SCHEMA, KEY, columns.fields, columns.id_column)
+    seen = []
+
+    def look(_done, _expected):
+        seen.extend(path.read_bytes() for path in tmp_path.iterdir())
+
+    monkeypatch.setattr(pipeline, "MEMORY_BYTES", 0)
+    encoded, _ = pipeline.encode_table(encoder, source, folder=tmp_path, progress=look)
+    assert len(seen) == 1
+    assert len(seen[0]) > 50 * SCHEMA.bits // 8
+    assert b"id-1" not in seen[0]
+    assert not list(tmp_path.iterdir())
+    assert encoded.ids.to_pylist() == [f"id-{at}" for at in range(50)]
+    monkeypatch.undo()
+    assert encoded.table.equals(pipeline.encode_table(encoder, source)[0].table)
 
 
 def test_the_id_is_a_recognised_column_a_named_one_or_the_row_number():

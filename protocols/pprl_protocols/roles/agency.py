@@ -179,13 +179,8 @@ def _checked(session: Session) -> Receipt:
         plain = folder / "result.arrow"
         opened = blobs.open_sealed(session, declared.sealed, coordinator, RESULT, plain)
         header = _result_file(session, plain).header
-        found = (
-            opened.sha256_plain, opened.bytes_sealed, limits.record_bucket(header.rows),
-            header.row_width, COLUMNS,
-        )  # fmt: skip
-        stated = (
-            declared.plain, declared.size, declared.rows, declared.row_bytes, declared.columns,
-        )  # fmt: skip
+        found = (opened.sha256_plain, opened.bytes_sealed, header.row_width, COLUMNS)
+        stated = (declared.plain, declared.size, declared.row_bytes, declared.columns)
         if found != stated:
             raise PeerError("protocol.wrong_result", party=coordinator)
         vault = session.home.vault
@@ -197,7 +192,6 @@ def _checked(session: Session) -> Receipt:
         run=session.run,
         sealed=opened.sha256_sealed,
         plain=opened.sha256_plain,
-        rows=limits.record_bucket(header.rows),
         row_bytes=header.row_width,
         columns=COLUMNS,
         confirmed=confirmed,

@@ -132,7 +132,6 @@ def seal_results(session: Session, compared: Compared) -> Result:
             sealed=out.sha256_sealed,
             plain=out.sha256_plain,
             size=out.bytes_sealed,
-            rows=made.rows,
             row_bytes=made.row_bytes,
             columns=made.columns,
         )

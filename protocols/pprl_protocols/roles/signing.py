@@ -11,9 +11,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING
 
-from pprl.errors import PeerError
-from pprl_protocols import cards, runkey
-from pprl_protocols.canonical import sha256
+from pprl.errors import ConfigError, PeerError
+from pprl_protocols import cards, runkey, seeds
 from pprl_protocols.messages import Sign
 from pprl_protocols.runkey import Contribution, RunKey
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from pprl_protocols.pins import Pins
     from pprl_protocols.session import Session
 
-SEED_BYTES = 32
-_SEED_CONTEXT = b"pprl/v1/seed"
 
 
 def sign(session: Session) -> str:
@@ -38,7 +35,7 @@ def sign(session: Session) -> str:
     """
     session.require("SIGN")
     check_identities(session)
-    session.agreement.read_schema()  # refuses when this software would encode otherwise
+    check_possible(session.agreement)
     agreement = session.agreement
     contributions: dict[str, str] = {}
     if session.me.role == "agency":
@@ -54,7 +51,7 @@ def sign(session: Session) -> str:
                     agreement=agreement.digest,
                 ).hex()
     else:
-        commitment = sha256(_SEED_CONTEXT + seed(session))
+        commitment = seeds.commitment(seed(session))
     return session.say(
         Sign(
             agreement=agreement.digest,
@@ -78,6 +75,26 @@ def check_identities(session: Session) -> None:
     missing = session.agreement.without_card()
     if missing:
         raise PeerError("protocol.no_card", party=missing[0])
+
+
+def check_possible(agreement: Agreement) -> None:
+    """Refuse an agreement that this software can't keep.
+
+    Raises
+    ------
+    ConfigError
+        It reads the schema otherwise, or something agreed on isn't there yet.
+    """
+    agreement.read_schema()
+    disclosure = agreement.disclosure
+    for name, asked in (
+        ("mode", disclosure.mode == "count"),
+        ("strata", disclosure.strata),
+        ("attributes", disclosure.attributes),
+        ("publish", disclosure.publish),
+    ):
+        if asked:
+            raise ConfigError("agreement.not_yet", field=f"disclosure.{name}")
 
 
 def check_pins(agreement: Agreement, pins: Pins, *, but: str | None) -> None:
@@ -119,7 +136,7 @@ def seed(session: Session) -> bytes:
     """Return the coordinator's seed, or the auditor's nonce: 32 bytes, drawn once and kept."""
     vault, name = session.home.vault, session.secret("seed")
     if not vault.has(name):
-        vault.put(name, secrets.token_bytes(SEED_BYTES))
+        vault.put(name, secrets.token_bytes(seeds.SEED_BYTES))
     return vault.get(name)
 
 

@@ -1,0 +1,1 @@
+"""The audit: what someone who holds no key can check of a recorded run. Spec: "Audit"."""

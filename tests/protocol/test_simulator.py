@@ -1,0 +1,210 @@
+"""Whatever the network and one cheat do, honest parties agree on how a run has ended."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from pprl.errors import PeerError
+from tests.protocol.simulator import LATE, World
+
+AGENCIES = ("dinkes", "dinsos", "dukcapil")
+EXAMPLES = int(os.environ.get("PPRL_SIMULATIONS", "80"))
+"""Of every property; CI's nights may take thousands."""
+simulated = settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+PICK = st.integers(0, 63)
+WHO = st.integers(0, 4)
+
+
+def happens(name, *values):
+    return st.tuples(st.just(name), WHO, *values)
+
+
+FAIR = (
+    happens("deliver", st.booleans()),
+    happens("act", st.sampled_from([None, None, None, "before", "after"])),
+    happens("show", PICK),
+    happens("restart"),
+    happens("damage", PICK, st.integers(0, 8000), st.integers(0, 5)),
+)
+ENDS = (happens("end", st.sampled_from(["ABORT", "DISPUTE"])), happens("compare"), happens("round"))
+UNFAIR = (*FAIR, *ENDS, happens("late"))
+CHEATING = (
+    *FAIR,
+    *ENDS,
+    happens("split"),
+    happens("forge", PICK, PICK),
+    happens("side", st.integers(0, 1)),
+)
+
+
+def end(_, node, kind):
+    node.act((kind,))
+
+
+def everybody_acts(world):
+    for node in world.everybody():
+        world.deliver(node)
+        node.act()
+
+
+def side(world, node, number):
+    if node.name in world.sides:
+        world.sides[node.name] = number
+
+
+def show(world, node, pick):
+    if world.pool:
+        node.show(world.pool[pick % len(world.pool)][0])
+
+
+def damage(world, node, pick, at, how):
+    """Show a party something that nobody has signed, or in the wrong place: it must refuse it."""
+    if not world.pool:
+        return
+    signed = [envelope for envelope, _ in world.pool]
+    envelope, other = signed[pick % len(signed)], signed[(pick + 1) % len(signed)]
+    at %= len(envelope)
+    place = ("nobody", 0) if how == 0 else None
+    changed = [
+        envelope,
+        envelope[:at] + bytes([envelope[at] ^ 1 << at % 8]) + envelope[at + 1 :],
+        envelope[:at],
+        envelope + envelope,
+        b" " + envelope,
+        envelope[:at] + other[at:],
+    ][how]
+    if place is None and changed in signed:
+        return
+    before = node.seat.transcript.order(), node.seat.outcome()
+    with pytest.raises(PeerError):
+        node.seat.take(changed, place)
+    assert (node.seat.transcript.order(), node.seat.outcome()) == before
+
+
+EVENTS = {
+    "act": lambda _, node, crash: node.act(crash=crash),
+    "compare": lambda _, node: node.compare(),
+    "damage": damage,
+    "deliver": lambda world, node, backwards: world.deliver(node, backwards=backwards),
+    "end": end,
+    "forge": lambda world, _, pick, how: world.forge(pick, how),
+    "late": lambda world, _: setattr(world, "today", LATE),
+    "restart": lambda _, node: node.restart(),
+    "round": lambda world, _: everybody_acts(world),
+    "show": show,
+    "side": side,
+    "split": lambda world, _: world.split(),
+}
+
+
+def played(world, events):
+    """Let it all happen; check after every event."""
+    for name, who, *values in events:
+        everybody = world.everybody()
+        EVENTS[name](world, everybody[who % len(everybody)], *values)
+        world.check()
+
+
+def reported(world):
+    return {name: node.compared for name, node in world.nodes.items()}
+
+
+@simulated
+@given(events=st.lists(st.one_of(*FAIR), max_size=50))
+def test_all_finish_when_all_is_delivered_in_the_end(agreement, keys, events):
+    world = World(agreement, keys)
+    played(world, events)
+    for node in world.nodes.values():
+        node.restart()
+    world.settle()
+    for node in world.nodes.values():
+        node.compare()
+    world.check()
+    world.check_honest_entries()
+    (digest,) = set(reported(world).values())
+    assert digest is not None
+    assert len(world.places) == 13
+
+
+@simulated
+@given(events=st.lists(st.one_of(*UNFAIR), max_size=60))
+def test_honest_parties_agree_over_any_network(agreement, keys, events):
+    world = World(agreement, keys)
+    played(world, events)
+    world.settle()
+    for node in world.nodes.values():
+        node.compare()
+    world.check()
+    world.check_honest_entries()
+
+
+@pytest.mark.parametrize("cheat", ["kemenko", "dinsos"])
+@simulated
+@given(data=st.data())
+def test_honest_parties_agree_whatever_a_cheat_tells_them(agreement, keys, cheat, data):
+    world = World(agreement, keys, cheat)
+    for _ in range(data.draw(st.integers(0, 4), label="turns of all before the cheat begins")):
+        for who in data.draw(st.permutations(range(len(world.everybody())))):
+            played(world, [("deliver", who, False), ("act", who, None)])
+    world.split()
+    for name in world.sides:
+        world.sides[name] = data.draw(st.integers(0, 1), label=name)
+    played(world, data.draw(st.lists(st.one_of(*CHEATING), max_size=40)))
+    if data.draw(st.booleans(), label="all is shown before the deadline"):
+        world.settle()
+    world.today = LATE
+    world.settle()
+    ends = {node.seat.outcome().digest for node in world.nodes.values() if not node.stopped}
+    event(f"{len(ends - {None})} digests before the call")
+    for node in world.nodes.values():
+        node.compare()
+    world.check()
+    world.check_honest_entries()
+
+
+def two_stories(agreement, keys):
+    """Return a world in which the coordinator has told one agency another end than the others."""
+    world = World(agreement, keys, "kemenko")
+    everybody_acts(world)
+    for name in AGENCIES:
+        world.deliver(world.nodes[name])
+        world.nodes[name].act()
+    world.split()
+    world.sides["dukcapil"] = 1
+    for node in world.everybody() * 2:
+        world.deliver(node)
+        node.act(("RESULT", "RECEIPT"))
+    world.today = LATE
+    world.settle()
+    return world
+
+
+def test_a_coordinator_that_closes_twice_is_found_by_the_call_and_by_nothing_else(agreement, keys):
+    world = two_stories(agreement, keys)
+    outcomes = {name: world.nodes[name].seat.outcome() for name in AGENCIES}
+    assert {outcome.state for outcome in outcomes.values()} == {"closed"}
+    assert outcomes["dinkes"].digest == outcomes["dinsos"].digest != outcomes["dukcapil"].digest
+    assert outcomes["dukcapil"].missing == ("dinkes", "dinsos")
+    for node in world.nodes.values():
+        node.compare()
+    assert reported(world) == {
+        "bpk": outcomes["dinkes"].digest,
+        "dinkes": outcomes["dinkes"].digest,
+        "dinsos": outcomes["dinkes"].digest,
+        "dukcapil": None,
+    }
+
+
+def test_two_stories_that_meet_prove_themselves(agreement, keys):
+    world = two_stories(agreement, keys)
+    victim = world.nodes["dukcapil"]
+    world.sides["dukcapil"] = 0
+    world.deliver(victim)
+    assert victim.stopped
+    assert {fork.party for fork in world.witness().forks()} == {"kemenko"}
