@@ -1,0 +1,236 @@
+"""Released attributes: one sealed blob for every record and recipient, which nobody else can open.
+
+The sender seals, for every record, what the agreement lets the recipient learn when the record is
+matched. The coordinator forwards the blobs of matched records and can open none; a third agency
+can't either, since the key comes from the secret of the pair (:func:`runkey.attribute_key`). All
+blobs to one recipient have one length, so lengths say nothing. A blob is::
+
+    s (32 random bytes) || AES-256-GCM of the plain bytes
+        key   HKDF-SHA256(attribute key, salt = s, info = "pprl/v1/record")
+        nonce 12 zero bytes: every record has a key of its own
+        data  run || sender || recipient || digest of the layout, each with its length
+
+and its plain bytes are the family's handle for this recipient (16), the tag of its family card (8,
+zeros for none), and for every attribute its length (2 bytes, 65,535 for none), its UTF-8 and zeros
+up to the agreed width. Spec: "Released attributes".
+
+>>> layout = Layout.of([("desil", 2)])
+>>> layout.plain_bytes, layout.blob_bytes
+(28, 76)
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pyarrow as pa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pprl.errors import InputError, PeerError
+from pprl_protocols import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pprl_protocols.agreement import Agreement
+    from pprl_protocols.id_rows import Rows
+
+HANDLE_BYTES, CARD_BYTES = 16, 8
+_SALT_BYTES, _TAG_BYTES, _LENGTH_BYTES = 32, 16, 2
+_NONE = 0xFFFF
+_INFO = b"pprl/v1/record\x01"  # and the counter of HKDF's only block
+_NONCE = bytes(12)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What travels from one agency to another, and how wide each of it is.
+
+    Attributes
+    ----------
+    columns
+        Name and width in bytes of every attribute, in the order of the agreement.
+    digest
+        SHA-256, hex, of their canonical JSON.
+    """
+
+    columns: tuple[tuple[str, int], ...]
+    digest: str
+
+    @classmethod
+    def of(cls, columns: Sequence[tuple[str, int]]) -> Self:
+        """Return the layout of attributes given by name and width."""
+        listed: list[canonical.Plain] = [{"name": name, "bytes": width} for name, width in columns]
+        return cls(tuple(columns), canonical.sha256(canonical.dumps(listed)))
+
+    @classmethod
+    def between(cls, agreement: Agreement, sender: str, recipient: str) -> Self:
+        """Return what an agreement lets one agency hand to another."""
+        released = agreement.disclosure.attributes
+        return cls.of(
+            [
+                (one.name, one.bytes)
+                for one in released
+                if (one.from_, one.to) == (sender, recipient)
+            ]
+        )
+
+    @property
+    def plain_bytes(self) -> int:
+        """Bytes before sealing."""
+        return HANDLE_BYTES + CARD_BYTES + sum(_LENGTH_BYTES + width for _, width in self.columns)
+
+    @property
+    def blob_bytes(self) -> int:
+        """Bytes of every blob."""
+        return _SALT_BYTES + self.plain_bytes + _TAG_BYTES
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What blobs hold.
+
+    Attributes
+    ----------
+    handles : uint8 (n, 16)
+        Of the sender's families, for this recipient.
+    cards : uint8 (n, 8)
+        Tags of family cards; zeros for none.
+    values
+        Attribute -> strings, null for none.
+    """
+
+    handles: Rows
+    cards: Rows
+    values: Mapping[str, pa.StringArray]
+
+
+class Sealer:
+    """Seals and opens the blobs of one direction in one run.
+
+    Parameters
+    ----------
+    key
+        What :func:`pprl_protocols.runkey.attribute_key` gives for the direction, 32 bytes.
+    layout
+        What travels.
+    run, sender, recipient
+        Run id and names of the two.
+    """
+
+    def __init__(
+        self, key: bytes, layout: Layout, *, run: str, sender: str, recipient: str
+    ) -> None:
+        self.layout = layout
+        self._key = key
+        self._sender = sender
+        parts = (run.encode(), sender.encode(), recipient.encode(), bytes.fromhex(layout.digest))
+        self._data = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+    def plain(
+        self, handles: Rows, cards: Rows, values: Mapping[str, pa.StringArray], *, first_row: int
+    ) -> Rows:
+        """Lay out records before sealing.
+
+        Parameters
+        ----------
+        handles : uint8 (n, 16)
+        cards : uint8 (n, 8)
+        values
+            Attribute -> strings (n), null for none.
+        first_row
+            Number of the first of these records in the file, for messages.
+
+        Returns
+        -------
+        uint8 (n, plain_bytes)
+
+        Raises
+        ------
+        InputError
+            A value is longer than agreed: row and column are named.
+        """
+        out = np.zeros((len(handles), self.layout.plain_bytes), dtype=np.uint8)
+        out[:, :HANDLE_BYTES] = handles
+        out[:, HANDLE_BYTES : HANDLE_BYTES + CARD_BYTES] = cards
+        at = HANDLE_BYTES + CARD_BYTES
+        for name, width in self.layout.columns:
+            _fill(out[:, at : at + _LENGTH_BYTES + width], values[name], name, first_row)
+            at += _LENGTH_BYTES + width
+        return out
+
+    def seal(self, plain: Rows) -> Rows:
+        """Return ``uint8 (n, blob_bytes)``; about 6 microseconds a record."""
+        salts = secrets.token_bytes(len(plain) * _SALT_BYTES)
+        sealed = []
+        for number, row in enumerate(plain):
+            salt = salts[number * _SALT_BYTES : (number + 1) * _SALT_BYTES]
+            sealed += [salt, self._cipher(salt).encrypt(_NONCE, row.tobytes(), self._data)]
+        return np.frombuffer(b"".join(sealed), np.uint8).reshape(len(plain), self.layout.blob_bytes)
+
+    def open(self, blobs: Sequence[bytes]) -> Opened:
+        """Open blobs that the coordinator has forwarded.
+
+        Raises
+        ------
+        PeerError
+            One is not of the agreed length, wasn't sealed by this sender for us in this run, or
+            holds what no sender writes.
+        """
+        rows = []
+        for blob in blobs:
+            if len(blob) != self.layout.blob_bytes:
+                raise PeerError("attributes.length", party=self._sender)
+            try:
+                cipher = self._cipher(blob[:_SALT_BYTES])
+                rows.append(cipher.decrypt(_NONCE, blob[_SALT_BYTES:], self._data))
+            except InvalidTag:
+                raise PeerError("attributes.not_opened", party=self._sender) from None
+        plain = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), self.layout.plain_bytes)
+        at = HANDLE_BYTES + CARD_BYTES
+        values = {}
+        for name, width in self.layout.columns:
+            values[name] = self._texts(plain[:, at : at + _LENGTH_BYTES + width])
+            at += _LENGTH_BYTES + width
+        return Opened(
+            plain[:, :HANDLE_BYTES], plain[:, HANDLE_BYTES : HANDLE_BYTES + CARD_BYTES], values
+        )
+
+    def _texts(self, cells: Rows) -> pa.StringArray:
+        width = cells.shape[1] - _LENGTH_BYTES
+        found: list[str | None] = []
+        for cell in cells:
+            data = cell.tobytes()
+            length = int.from_bytes(data[:_LENGTH_BYTES], "big")
+            used = 0 if length == _NONE else length
+            if used > width or any(data[_LENGTH_BYTES + used :]):
+                raise PeerError("attributes.form", party=self._sender)
+            try:
+                text = data[_LENGTH_BYTES : _LENGTH_BYTES + used].decode()
+            except UnicodeDecodeError:
+                raise PeerError("attributes.form", party=self._sender) from None
+            found.append(None if length == _NONE else text)
+        return pa.array(found, pa.string())
+
+    def _cipher(self, salt: bytes) -> AESGCM:
+        # HKDF of one block, RFC 5869, with the salt first.
+        extracted = hmac.digest(salt, self._key, "sha256")
+        return AESGCM(hmac.digest(extracted, _INFO, "sha256"))
+
+
+def _fill(cells: Rows, values: pa.StringArray, name: str, first_row: int) -> None:
+    width = cells.shape[1] - _LENGTH_BYTES
+    for number, value in enumerate(values.to_pylist()):
+        data = b"" if value is None else value.encode()
+        if len(data) > width:
+            raise InputError(
+                "attributes.too_long", row=first_row + number, column=name, maximum=width
+            )
+        length = _NONE if value is None else len(data)
+        filled = length.to_bytes(_LENGTH_BYTES, "big") + data.ljust(width, b"\0")
+        cells[number] = np.frombuffer(filled, np.uint8)
