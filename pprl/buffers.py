@@ -59,13 +59,18 @@ def only(text: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
 
 def fixed_rows(column: pa.Array, width: int) -> NDArray[np.uint8]:
     """View fixed-width binary as ``uint8 (records, width)``; a null comes out as zeros."""
-    data = _view(column.buffers()[1], np.uint8)
-    start = column.offset * width
-    rows = data[start : start + len(column) * width].reshape(len(column), width)
+    rows = raw_rows(column, width)
     if column.null_count:
         rows = rows.copy()
         rows[~valid(column)] = 0
     return rows
+
+
+def raw_rows(column: pa.Array, width: int) -> NDArray[np.uint8]:
+    """View fixed-width binary as ``uint8 (records, width)``; a null comes out as anything."""
+    data = _view(column.buffers()[1], np.uint8)
+    start = column.offset * width
+    return data[start : start + len(column) * width].reshape(len(column), width)
 
 
 def fixed_array(

@@ -127,6 +127,8 @@ def answer(
                 given = spotchecks.answer(
                     session, drawn, source, columns, threads=threads, progress=advance
                 )
+        for private in filter(None, (temporary, listed)):
+            private.chmod(0o600)
         temporary.write_bytes(given.answer.to_bytes())
         if listed:
             _list(given.rows, listed)

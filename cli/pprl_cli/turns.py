@@ -155,6 +155,7 @@ def receive(
         publish(out, force=force) as temporary,
         at_work(run, home, passphrase_file, passphrase_fd) as session,
     ):
+        temporary.chmod(0o600)  # it says who of mine is in another's register
         table = agency.receive(session, language=ui.language())
         write_csv(table, temporary)
         closed = session.outcome.state == "closed"

@@ -91,6 +91,8 @@ class Home:
         vault.tidy()
         for left in folder.glob(f"runs/*/{WORKSHOP}*"):  # plain files of a killed command
             homefiles.erase_folder(left)
+        for unfinished in folder.glob(f"runs/**/{homefiles.TEMPORARY}*"):
+            homefiles.erase(unfinished)
         return cls(folder, vault, Identity.load(vault))
 
     @staticmethod

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from pprl.buffers import fixed_rows, string_buffers, valid
+from pprl.buffers import raw_rows, string_buffers, valid
 from pprl_protocols.limits import SHA256
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _lengths(column: pa.Array) -> Lengths:
 def _values(column: pa.Array, size: int, rows: Lengths) -> Bytes:
     """Return ``uint8 (rows, size)``: values that all have this many bytes."""
     if pa.types.is_fixed_size_binary(column.type):
-        return fixed_rows(column, size)[rows]
+        return np.take(raw_rows(column, size), rows, axis=0)
     data, offsets = string_buffers(column)
     places = offsets[:-1][rows, np.newaxis] + np.arange(size)
     return np.take(data, places)

@@ -21,41 +21,54 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pprl.buffers import fixed_array, fixed_rows, string_array, string_buffers, valid
+from pprl.buffers import fixed_array, fixed_rows, raw_rows, string_buffers, valid
 from pprl.encoded import METADATA_KEY, EncodedSet
 from pprl.errors import ConfigError, LimitError, PeerError
 from pprl_protocols import canonical
 from pprl_protocols.fields import NonNegative, Part, PartyName, Sha256
+from pprl_protocols.id_rows import (
+    ID_BYTES,
+    ID_CHARACTERS,
+    all_digits,
+    hex_ids,
+    hex_rows,
+    rising,
+    sorting,
+    strictly_ascending,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pprl.encoded import Header
+    from pprl_protocols.id_rows import Places, Rows
 
-ID_BYTES = 16
-ID_CHARACTERS = 2 * ID_BYTES
-
-Rows: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint8]]"
-Words: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint64]]"
-Flags: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
-Places: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
+__all__ = [
+    "ID_BYTES",
+    "ID_CHARACTERS",
+    "Pseudonyms",
+    "check_encodings",
+    "drawn",
+    "hex_ids",
+    "hex_rows",
+    "pseudonymise",
+    "rising",
+    "shuffled",
+]
 
 _BATCH_ROWS = 1 << 20
 _CHECK_ROWS = 1 << 18
 _TOKEN = "token."  # noqa: S105 - a column prefix
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _NO_KINDS = ("filter", "contradicted")  # tiers of their own
-_DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-_NO_DIGIT = 255
-_VALUES = np.full(256, _NO_DIGIT, dtype=np.uint8)
-_VALUES[_DIGITS] = np.arange(16)
 
 
 class _Kept(Part):
@@ -248,17 +261,20 @@ def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
     """
     if not pa.types.is_fixed_size_binary(column.type):
         return column.take(pa.array(places)).combine_chunks().take(pa.array(np.argsort(to)))
-    out = np.zeros((len(places), column.type.byte_width), dtype=np.uint8)
+    out = np.empty((len(places), column.type.byte_width), dtype=np.uint8)
     present = np.ones(len(places), dtype=np.bool_)
     start = 0
     for chunk in column.chunks:
         low, high = np.searchsorted(places, (start, start + len(chunk)))
         inside, target = places[low:high] - start, to[low:high]
-        out[target] = fixed_rows(chunk, out.shape[1])[inside]
+        out[target] = raw_rows(chunk, out.shape[1])[inside]
         if chunk.null_count:
             present[target] = valid(chunk)[inside]
         start += len(chunk)
-    return fixed_array(out, None if present.all() else present)
+    if present.all():
+        return fixed_array(out)
+    out[~present] = 0
+    return fixed_array(out, present)
 
 
 def check_encodings(
@@ -327,7 +343,7 @@ def _check_ids(ids: pa.ChunkedArray, party: str) -> None:
                 bad = row + int(wrong.argmax()) + 1
                 raise PeerError("pseudonyms.form", party=party, row=bad)
             text = data[offsets[0] : offsets[-1]].reshape(-1, ID_CHARACTERS)
-            wrong = (_VALUES[text] == _NO_DIGIT).any(axis=1)
+            wrong = ~all_digits(text)
             if wrong.any():
                 bad = row + int(wrong.argmax()) + 1
                 raise PeerError("pseudonyms.form", party=party, row=bad)
@@ -338,71 +354,3 @@ def _check_ids(ids: pa.ChunkedArray, party: str) -> None:
                 raise PeerError("pseudonyms.order", party=party, row=bad)
             last = both[-1:]
             row += len(part)
-
-
-def hex_ids(rows: Rows) -> pa.StringArray:
-    """Write ``uint8 (n, 16)`` as strings of 32 lower-case hexadecimal digits."""
-    text = np.empty((len(rows), 2 * rows.shape[1]), dtype=np.uint8)
-    text[:, 0::2] = _DIGITS[rows >> 4]
-    text[:, 1::2] = _DIGITS[rows & 15]
-    offsets = np.arange(len(rows) + 1, dtype=np.int64) * text.shape[1]
-    return string_array(text.reshape(-1), offsets)
-
-
-def hex_rows(ids: pa.StringArray) -> Rows:
-    """Read strings of 32 lower-case hexadecimal digits as ``uint8 (n, 16)``.
-
-    Raises
-    ------
-    ValueError
-        One of them is something else: callers hand over ids that were checked.
-    """
-    data, offsets = string_buffers(ids)
-    values = _VALUES[data[offsets[0] : offsets[-1]]]
-    if (np.diff(offsets) != ID_CHARACTERS).any() or (values == _NO_DIGIT).any():
-        message = "not a pseudo-ID"
-        raise ValueError(message)
-    values = values.reshape(-1, ID_CHARACTERS)
-    rows = np.empty((len(values), ID_BYTES), dtype=np.uint8)
-    np.bitwise_or(values[:, 0::2] << 4, values[:, 1::2], out=rows)
-    return rows
-
-
-def words(rows: Rows) -> Words:
-    """Return bytes as ``uint64 (n, width / 8)`` that sort as the bytes do."""
-    width = rows.shape[1] // 8
-    return np.ascontiguousarray(rows).view(">u8").reshape(-1, width).astype(np.uint64)
-
-
-def strictly_ascending(rows: Words) -> bool:
-    """Whether each row is greater than the one before, from the first column on."""
-    return bool(rising(rows).all())
-
-
-def rising(rows: Words) -> Flags:
-    """Return ``bool (n - 1,)``: whether the next row is greater, from the first column on."""
-    before, after = rows[:-1], rows[1:]
-    greater = np.zeros(len(before), dtype=np.bool_)
-    for column in reversed(range(rows.shape[1])):
-        greater = (after[:, column] > before[:, column]) | (
-            (after[:, column] == before[:, column]) & greater
-        )
-    return greater
-
-
-def sorting(*keys: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Places:
-    """Return ``int64 (n,)``: the order that sorts by the first key, then the second, and so on.
-
-    As ``numpy.lexsort``, rows that are equal in all keys stay in order; several times as fast
-    where few rows are equal in the first.
-    """
-    first = keys[0]
-    order = np.argsort(first)
-    ordered = first[order]
-    same = ordered[1:] == ordered[:-1]
-    tied = np.zeros(len(order), dtype=np.bool_)
-    tied[1:] = same
-    tied[:-1] |= same
-    rows = np.sort(order[tied])
-    order[tied] = rows[np.lexsort([key[rows] for key in reversed(keys)])]
-    return order

@@ -29,7 +29,7 @@ from pprl.buffers import fixed_array, fixed_rows
 from pprl.compare.measure import MILLION
 from pprl.errors import PeerError
 from pprl.explain import explain
-from pprl_protocols.pseudonyms import ID_BYTES, hex_ids, hex_rows, sorting, words
+from pprl_protocols.id_rows import ID_BYTES, hex_ids, hex_rows, sorting, words
 from pprl_protocols.result_file import (
     ACCEPT,
     BANDS,
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet
     from pprl.explain import Band
     from pprl.matches import Matches, PairInfo
-    from pprl_protocols.pseudonyms import Places, Pseudonyms, Rows
+    from pprl_protocols.id_rows import Places, Rows
+    from pprl_protocols.pseudonyms import Pseudonyms
 
 __all__ = [
     "COLUMNS",

@@ -51,13 +51,13 @@ from pprl_protocols.fields import (
     names_in,
     place,
 )
-from pprl_protocols.pseudonyms import ID_BYTES, rising, sorting, words
+from pprl_protocols.id_rows import ID_BYTES, rising, sorting, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pprl_protocols.pseudonyms import Flags, Words
+    from pprl_protocols.id_rows import Flags, Words
 
 VERSION = 1
 BANDS = ("accept", "review")

@@ -304,7 +304,5 @@ class Run(Watched):
         """Look for the person outside registers, and for own ids outside the own results."""
         inputs = [*self.inputs, *more_inputs]
         # A result is written beside its place first.
-        temporary = self.folder.glob("kept/*-overlap-*.csv")
-        return leaks(self.folder, inputs) + leaks(
-            self.folder, [*inputs, *self.overlaps, *temporary], more=OWN_IDS
-        )
+        results = [*self.folder.glob("overlap-*.csv"), *self.folder.glob("kept/*-overlap-*.csv")]
+        return leaks(self.folder, inputs) + leaks(self.folder, [*inputs, *results], more=OWN_IDS)

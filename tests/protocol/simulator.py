@@ -184,6 +184,12 @@ class Node:
         outcome = self.seat.outcome()
         if self.stopped or self.compared or outcome.state != "closed":
             return
+        opened = self.seat.said("RECEIPT", self.name)
+        closed_it = self.name == self.world.agreement.coordinator.name
+        given_up = any(self.seat.all_said("ABORT"))
+        assert opened or closed_it or not given_up, "closed although somebody has ended the run"
+        said = {each.entry.message.kind for each in self.seat.transcript.order()}
+        assert {"SIGN", "ENCODINGS", "RESULT"} <= said, "closed before there was a result"
         if self.world.read_out is None:
             self.world.read_out = outcome.digest
         if self.world.read_out == outcome.digest:
@@ -283,14 +289,17 @@ class World:
 
     def settle(self, kinds=TURNS):
         """Show everybody everything and let all act, until nobody has anything to say."""
-        busy = True
-        while busy:
-            busy = False
+        for _ in range(4 * len(TURNS)):
+            before = len(self.pool)
             for node in self.everybody():
                 self.deliver(node)
-                busy |= node.act(kinds)
-        for node in self.everybody():
-            self.deliver(node)
+                for _ in TURNS:
+                    if not node.act(kinds):
+                        break
+            if len(self.pool) == before:
+                return
+        message = "they never come to an end"
+        raise AssertionError(message)
 
     def check(self):
         """Assert what must always be true of honest parties."""

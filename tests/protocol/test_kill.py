@@ -81,7 +81,7 @@ def check_whole(run):
 def check_tidy(run, party):
     """Assert that nothing of the killed process lies around: no plain file above all."""
     for path in run.homes[party].folder.rglob("*"):
-        assert not path.name.startswith(("work-",)), path.name
+        assert not path.name.startswith((".part-", "work-")), path.name
         assert path.name != "unfinished"
 
 

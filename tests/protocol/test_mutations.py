@@ -11,6 +11,8 @@ from pprl.errors import PeerError, WaitingError
 from pprl_protocols.agreement import Agreement
 from pprl_protocols.audit.bundle import from_exchange
 from pprl_protocols.audit.examine import audit
+from pprl_protocols.roles import coordinator
+from pprl_protocols.roles.ending import compare
 from pprl_protocols.roles.signing import sign
 from tests.protocol.federation import RUN, Federation
 
@@ -367,3 +369,18 @@ def test_a_run_that_is_restored_from_somebodys_older_copy_waits(recorded, tmp_pa
         run.session(name)
     run.close()
     assert Federation.load(run.folder).session("bkkbn").outcome.state == "closed"
+
+
+def test_a_digest_that_was_compared_is_not_replaced_by_that_of_a_second_close(recorded, tmp_path):
+    honest, other = (recorded.at("received", tmp_path / name) for name in ("honest", "other"))
+    first, second = honest.close(), coordinator.close(other.session("bps"), keep=True)
+    assert first != second
+    session = honest.session("kemensos")
+    assert compare(session, first) == first
+    place = "log/bps/000002.json"
+    (honest.files / place).write_bytes((other.files / place).read_bytes())
+    session = honest.session("kemensos")
+    assert session.outcome.digest == second
+    with pytest.raises(PeerError):
+        compare(session, second)
+    assert session.folder.compared == first

@@ -1,5 +1,6 @@
 """Whatever the network and one cheat do, honest parties agree on how a run has ended."""
 
+import json
 import os
 
 import pytest
@@ -7,10 +8,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from pprl.errors import PeerError
+from pprl_protocols import canonical
 from tests.protocol.simulator import LATE, World
 
 AGENCIES = ("dinkes", "dinsos", "dukcapil")
-EXAMPLES = int(os.environ.get("PPRL_SIMULATIONS", "80"))
+EXAMPLES = int(os.environ.get("PPRL_SIMULATIONS", "50"))
 """Of every property; CI's nights may take thousands."""
 simulated = settings(
     max_examples=EXAMPLES,
@@ -30,7 +32,7 @@ FAIR = (
     happens("act", st.sampled_from([None, None, None, "before", "after"])),
     happens("show", PICK),
     happens("restart"),
-    happens("damage", PICK, st.integers(0, 8000), st.integers(0, 5)),
+    happens("damage", PICK, st.integers(0, 8000), st.integers(0, 7)),
 )
 ENDS = (happens("end", st.sampled_from(["ABORT", "DISPUTE"])), happens("compare"), happens("round"))
 UNFAIR = (*FAIR, *ENDS, happens("late"))
@@ -71,6 +73,8 @@ def damage(world, node, pick, at, how):
     envelope, other = signed[pick % len(signed)], signed[(pick + 1) % len(signed)]
     at %= len(envelope)
     place = ("nobody", 0) if how == 0 else None
+    outer, borrowed = json.loads(envelope), json.loads(other)
+    outer["signatures"][0]["sig"] = borrowed["signatures"][0]["sig"]
     changed = [
         envelope,
         envelope[:at] + bytes([envelope[at] ^ 1 << at % 8]) + envelope[at + 1 :],
@@ -78,6 +82,8 @@ def damage(world, node, pick, at, how):
         envelope + envelope,
         b" " + envelope,
         envelope[:at] + other[at:],
+        canonical.dumps(outer),
+        canonical.dumps(outer | {"signatures": borrowed["signatures"]}),
     ][how]
     if place is None and changed in signed:
         return
@@ -199,6 +205,81 @@ def test_a_coordinator_that_closes_twice_is_found_by_the_call_and_by_nothing_els
         "dinsos": outcomes["dinkes"].digest,
         "dukcapil": None,
     }
+
+
+def test_an_abort_that_crosses_the_result_counts_for_whoever_has_not_opened_it(agreement, keys):
+    world = World(agreement, keys)
+    everybody_acts(world)
+    giving_up, *others = [world.nodes[name] for name in AGENCIES]
+    for node in [giving_up, *others, world.nodes["kemenko"]]:
+        world.deliver(node)
+        node.act()
+    giving_up.act(("ABORT",))
+    abort, _ = world.pool.pop()
+    for node in others:
+        world.deliver(node)
+        node.act(("RECEIPT",))
+    world.today = LATE
+    world.deliver(world.nodes["kemenko"])
+    world.nodes["kemenko"].act(("CLOSE",))
+    world.pool.append((abort, giving_up))
+    world.settle()
+    states = {name: node.seat.outcome().state for name, node in world.nodes.items()}
+    assert states == {
+        "bpk": "aborted",
+        "dinkes": "aborted",
+        "dinsos": "closed",
+        "dukcapil": "closed",
+        "kemenko": "closed",
+    }
+    for node in world.nodes.values():
+        node.compare()
+    world.check()
+    world.check_honest_entries()
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["before what it names", "after what it names"])
+@pytest.mark.parametrize("how", range(7))
+def test_whatever_a_cheat_forges_is_found_when_it_is_met(agreement, keys, how, order):
+    world = World(agreement, keys, "kemenko")
+    everybody_acts(world)
+    (face,) = world.faces
+    world.forge(0, how)
+    forged, _ = world.pool.pop()
+    victim = world.nodes["dinkes"]
+    victim.restart()
+    for envelope in [forged, *face.home, *(each for each, _ in world.pool)][::order]:
+        victim.show(envelope)
+    assert victim.stopped or victim.seat.transcript.pending()
+    victim.compare()
+    assert victim.compared is None
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["before what it names", "after what it names"])
+def test_an_entry_that_names_others_wrongly_is_found_as_soon_as_they_are_known(
+    agreement, keys, order
+):
+    world = World(agreement, keys, "kemenko")
+    everybody_acts(world)
+    world.forge(0, 3)
+    forged, _ = world.pool.pop()
+    victim = world.nodes["dinkes"]
+    victim.restart()
+    own = set(world.faces[0].home)
+    for envelope in [forged, *(each for each, _ in world.pool if each not in own)][::order]:
+        victim.show(envelope)
+    assert victim.stopped
+
+
+def test_a_home_that_was_put_back_to_an_older_copy_meets_its_own_entry_and_stops(agreement, keys):
+    world = World(agreement, keys)
+    everybody_acts(world)
+    node = world.nodes["dinsos"]
+    node.home.clear()
+    node.restart()
+    world.deliver(node)
+    assert node.stopped
+    assert not node.act()
 
 
 def test_two_stories_that_meet_prove_themselves(agreement, keys):

@@ -94,7 +94,9 @@ def compare(session: Session, heard: str) -> str:
     digits = "".join(heard.split()).lower()
     if len(digits) < SHOWN_DIGITS:
         raise ConfigError("protocol.few_digits", minimum=SHOWN_DIGITS)
-    if not outcome.digest.startswith(digits):
+    # What was compared once stays: a second CLOSE is a second story, whoever reads it out.
+    earlier = session.folder.compared
+    if not outcome.digest.startswith(digits) or earlier not in {None, outcome.digest}:
         raise PeerError("protocol.other_close", party=session.agreement.coordinator.name)
     session.folder.keep_compared(outcome.digest)
     return outcome.digest
