@@ -12,7 +12,8 @@ column             type                        what it is
 ``token.KIND``     fixed_size_binary(16)       exact keyed token, null when the record has none
 ``block.PASS``     fixed_size_binary(8)        keyed block token, reserved
 ``stratum.NAME``   string                      agreed stratum, reserved
-``sealed.PARTY``   binary                      sealed attributes for one recipient, reserved
+``sealed.PARTY``   fixed_size_binary           sealed attributes for one recipient, of the
+                                               agreed width
 =================  ==========================  ===================================================
 
 It never holds a NIK, a name or a key, and it never compares: see :mod:`pprl.link`.
@@ -41,10 +42,10 @@ VERSION = 1
 TOKEN_BYTES = 16
 BLOCK_BYTES = 8
 _TOKEN = "token."  # noqa: S105 - a column prefix
+SEALED = "sealed."
 _RESERVED = {
     "block.": pa.binary(BLOCK_BYTES),
     "stratum.": pa.string(),
-    "sealed.": pa.binary(),
 }
 METADATA_KEY = b"pprl"
 _MAX_HEADER_BYTES = 65_536
@@ -203,12 +204,15 @@ class EncodedSet:
         return cls(*_map(path))
 
 
-def table_schema(header: Header, token_kinds: Iterable[str]) -> pa.Schema:
+def table_schema(
+    header: Header, token_kinds: Iterable[str], sealed: Iterable[pa.Field] = ()
+) -> pa.Schema:
     """Return the Arrow schema of a set, its header inside."""
     fields = [
         pa.field("id", pa.string(), nullable=False),
         pa.field("filter", pa.binary(header.filter_bytes)),
         *(pa.field(_TOKEN + kind, pa.binary(TOKEN_BYTES)) for kind in token_kinds),
+        *sealed,
     ]
     return pa.schema(fields, metadata={METADATA_KEY: header.to_bytes()})
 
@@ -261,7 +265,8 @@ def _check_columns(header: Header, schema: pa.Schema, path: str) -> None:
         wanted = expected.get(field.name) or next(
             (kinds[prefix] for prefix in kinds if field.name.startswith(prefix)), None
         )
-        if wanted is None or field.type != wanted:
+        sealed = field.name.startswith(SEALED) and pa.types.is_fixed_size_binary(field.type)
+        if not sealed and (wanted is None or field.type != wanted):
             raise _broken(path, f"column {place + 1}")
 
 

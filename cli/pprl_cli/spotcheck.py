@@ -23,6 +23,7 @@ from pprl_cli.party import (
     at_work,
     find_run,
 )
+from pprl_cli.turns import resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +107,7 @@ def answer(
     force: Force = False,
 ) -> None:
     """Encode the register once more and answer a draw. At the agency, the auditor beside you."""
-    from pprl.encode.columns import resolve  # noqa: PLC0415 - commands import what they use
-    from pprl.errors import ConfigError  # noqa: PLC0415
+    from pprl.errors import ConfigError  # noqa: PLC0415 - commands import what they use
     from pprl.io.atomic import publish  # noqa: PLC0415
     from pprl.io.columns import parse_map  # noqa: PLC0415
     from pprl.io.source import open_source  # noqa: PLC0415
@@ -122,10 +122,10 @@ def answer(
         temporary = files.enter_context(publish(out, force=force, inputs=[draw, data]))
         listed = rows and files.enter_context(publish(rows, force=force, inputs=[draw, data]))
         with at_work(run, home, passphrase_file, passphrase_fd) as session:
-            columns = resolve(session.agreement.read_schema(), source, mapping, id_column)
+            columns, released = resolve_all(session, source, mapping, id_column)
             with ui.progress("encode.encoding") as advance:
                 given = spotchecks.answer(
-                    session, drawn, source, columns, threads=threads, progress=advance
+                    session, drawn, source, columns, released, threads=threads, progress=advance
                 )
         for private in filter(None, (temporary, listed)):
             private.chmod(0o600)

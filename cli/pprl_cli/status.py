@@ -61,7 +61,12 @@ def status(
     from pprl_protocols.agreement import Agreement  # noqa: PLC0415
     from pprl_protocols.home import Home, RunFolder  # noqa: PLC0415
     from pprl_protocols.seat import Seat  # noqa: PLC0415
-    from pprl_protocols.session import agreement_text, own_party, read_logs  # noqa: PLC0415
+    from pprl_protocols.session import (  # noqa: PLC0415
+        agreement_text,
+        own_party,
+        read_logs,
+        settled,
+    )
 
     folder = home_folder(home)
     who = Home.who(folder)
@@ -76,7 +81,7 @@ def status(
     me = own_party(agreement, who)
     seat = Seat(agreement, me.name, kept.entries())
     faults = read_logs(seat.take, found.exchange, found.run)
-    outcome = seat.outcome()
+    outcome = settled(seat.outcome(), kept)
     step = Next() if faults else _next(seat, me.role, outcome, kept, _again(run, home))
     if as_json:
         ui.out_json(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pprl.encode.columns import Resolved
     from pprl.encode.pipeline import Summary
     from pprl.io.source import Source
+    from pprl_protocols.release import Columns
+    from pprl_protocols.session import Session
 
 Threads = Annotated[int | None, typer.Option(min=1, help="Default: one per core.")]
 
@@ -63,7 +65,6 @@ def encode(
     """
     from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
 
-    from pprl.encode.columns import resolve  # noqa: PLC0415
     from pprl.errors import ConfigError  # noqa: PLC0415
     from pprl.io.columns import parse_map  # noqa: PLC0415
     from pprl.io.source import open_source  # noqa: PLC0415
@@ -77,17 +78,42 @@ def encode(
         if session.said("ENCODINGS", session.me.name) is not None:
             ui.say("run.said_before", kind="ENCODINGS")
             return
-        columns = resolve(session.agreement.read_schema(), source, mapping, id_column)
+        columns, released = resolve_all(session, source, mapping, id_column)
         with ui.progress("encode.encoding") as advance:
             summary = agency.encode(
-                session, source, columns, threads=threads, progress=advance, publish=not dry_run
-            )
+                session, source, columns, released,
+                threads=threads, progress=advance, publish=not dry_run,
+            )  # fmt: skip
         coordinator = session.agreement.coordinator.name
     if as_json:
         ui.out_json({"run": session.run, "published": not dry_run, **asdict(summary)})
     show_encoded(source, columns, summary)
+    for name, column in released.named.items():
+        ui.say("encode.released", name=name, column=column)
     done = "encode.dry_run" if dry_run else "encode.published"
     ui.say(done, records=summary.records, coordinator=coordinator)
+
+
+def resolve_all(
+    session: Session, source: Source, mapping: dict[str, str], id_column: str | None
+) -> tuple[Resolved, Columns]:
+    """Find the columns that are encoded, and those that travel sealed beside them.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As :func:`pprl.encode.columns.resolve` and :func:`pprl_protocols.release.resolve`.
+    """
+    from pprl.encode.columns import resolve  # noqa: PLC0415 - commands import what they use
+    from pprl_protocols import release  # noqa: PLC0415
+
+    agreement, me = session.agreement, session.me.name
+    handed = {one.name for one in agreement.disclosure.attributes if one.from_ == me}
+    encoded = {name: column for name, column in mapping.items() if name not in handed}
+    return (
+        resolve(agreement.read_schema(), source, encoded, id_column),
+        release.resolve(agreement, me, source, mapping),
+    )
 
 
 def show_encoded(source: Source, columns: Resolved, summary: Summary) -> None:

@@ -164,15 +164,15 @@ def fill(
         cells.name[at : at + length] = work[:length]
         starts[_NAME, i + 1] = at + length
 
-        shown, slips = _damaged_date(rates, key, birth)
+        shown, slips = damaged_date(rates, key, birth)
         mask |= slips
-        starts[_BIRTH, i + 1] = _write_date(
+        starts[_BIRTH, i + 1] = write_date(
             cells.birth, starts[_BIRTH, i], shown, register.date_style
         )
         if hit(rates, key, Kind.SEX_WRONG):
             sex = 1 - sex
             mask |= 1 << Kind.SEX_WRONG
-        starts[_SEX, i + 1] = _write_sex(cells.sex, starts[_SEX, i], sex, register.sex_style)
+        starts[_SEX, i + 1] = write_sex(cells.sex, starts[_SEX, i], sex, register.sex_style)
 
         district, slips = _district(population, seed, rates, key, rank)
         mask |= slips
@@ -269,7 +269,7 @@ def _district(
 
 
 @compiled
-def _damaged_date(rates: NDArray[np.float64], key: np.uint64, birth: int) -> tuple[int, int]:
+def damaged_date(rates: NDArray[np.float64], key: np.uint64, birth: int) -> tuple[int, int]:
     """Return the date as the register has it (0 for none) and the mask of damage."""
     if hit(rates, key, Kind.DATE_MISSING):
         return 0, 1 << Kind.DATE_MISSING
@@ -292,7 +292,8 @@ def _damaged_date(rates: NDArray[np.float64], key: np.uint64, birth: int) -> tup
 
 
 @compiled
-def _write_date(out: NDArray[np.uint8], at: int, date: int, style: int) -> int:
+def write_date(out: NDArray[np.uint8], at: int, date: int, style: int) -> int:
+    """Write a date (yyyymmdd, 0 for none) with dashes; return where it ends."""
     if date == 0:
         return at
     year, month, day = date // 10_000, date // 100 % 100, date % 100
@@ -306,7 +307,8 @@ def _write_date(out: NDArray[np.uint8], at: int, date: int, style: int) -> int:
 
 
 @compiled
-def _write_sex(out: NDArray[np.uint8], at: int, sex: int, style: int) -> int:
+def write_sex(out: NDArray[np.uint8], at: int, sex: int, style: int) -> int:
+    """Write a sex as a letter, a number or a word; return where it ends."""
     if style == SEX_LETTER:
         out[at] = 76 if sex == 0 else 80
         return at + 1

@@ -132,6 +132,9 @@ class Disclosure(Part):
         Smaller counts are suppressed.
     strata
         Columns that the coordinator may see, for the tables.
+    families
+        Owners of matched records learn which of them are one family to the other owner, under a
+        random handle.
     attributes
         What is handed over for matched records, from whom to whom.
     publish
@@ -141,6 +144,7 @@ class Disclosure(Part):
     mode: Mode
     minimum_cell: Annotated[int, Field(ge=limits.MIN_CELL, le=limits.MAX_RECORDS)]
     strata: Annotated[tuple[Name, ...], Field(max_length=limits.MAX_ITEMS)] = ()
+    families: bool = False
     attributes: Annotated[tuple[ReleasedAttribute, ...], Field(max_length=limits.MAX_ITEMS)] = ()
     publish: Annotated[tuple[Name, ...], Field(max_length=limits.MAX_ITEMS)] = ()
 
@@ -329,7 +333,7 @@ class Agreement(Part):
     @model_validator(mode="after")
     def _disclosure_fits(self) -> Self:
         released = self.disclosure.attributes
-        if released and self.disclosure.mode == "count":
+        if (released or self.disclosure.families) and self.disclosure.mode == "count":
             raise ConfigError("agreement.attributes_in_count")
         agencies = {party.name for party in self.agencies}
         for number, one in enumerate(released, start=1):

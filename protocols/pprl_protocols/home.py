@@ -7,7 +7,8 @@
     vault.json, secrets/    everything secret, encrypted (:mod:`pprl_protocols.vault`)
     lock                    held by the one command that is at work
     runs/<run>/
-        exchange, compared      where the run's files are; the transcript's digest, once compared
+        exchange                where the run's files are
+        compared, aborted       how it ended: the transcript's digest, once compared; by whose ABORT
         agreement.json      the agreement as it was when this party first took part
         log/<seq>.json      its own entries, durable here before anybody else sees them
         blobs/<sha256>      sealed files on their way out
@@ -32,7 +33,7 @@ from pprl_protocols.pins import Pins
 from pprl_protocols.vault import DEFAULT, Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pprl_protocols.identity import Role
     from pprl_protocols.vault import Cost
@@ -186,6 +187,16 @@ class RunFolder:
     def keep_compared(self, digest: str) -> None:
         """Keep the digest that was compared."""
         self._write("compared", digest.encode())
+
+    @property
+    def aborted(self) -> tuple[str, ...]:
+        """Names of parties whose ABORT ended the run for this one; empty: nobody's."""
+        return tuple((self._line("aborted") or "").split())
+
+    def keep_aborted(self, parties: Sequence[str]) -> None:
+        """Keep who has ended the run."""
+        if not self.aborted:
+            self._write("aborted", " ".join(parties).encode())
 
     def entries(self) -> list[bytes]:
         """Return this party's own envelopes, in their order."""

@@ -23,6 +23,7 @@ ID_CHARACTERS = 2 * ID_BYTES
 Rows: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint8]]"
 Words: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint64]]"
 Flags: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
+Integers: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.integer]]"
 Places: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
 
 _DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)

@@ -18,8 +18,6 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from pprl_protocols.result import JOINED_COLUMNS
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,11 +34,12 @@ def write_csv(table: pa.Table, path: Path) -> None:
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(JOINED_COLUMNS)
+        names = table.column_names
+        writer.writerow(names)
         for batch in table.to_batches(max_chunksize=_ROWS):
             columns = batch.to_pydict()
             columns["precision"] = [
                 None if value is None else f"{value / _MILLION:.4f}"
                 for value in columns["precision"]
             ]
-            writer.writerows(zip(*(columns[name] for name in JOINED_COLUMNS), strict=True))
+            writer.writerows(zip(*(columns[name] for name in names), strict=True))

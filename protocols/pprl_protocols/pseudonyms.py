@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 import numpy as np
@@ -28,7 +29,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from pprl.buffers import fixed_array, fixed_rows, raw_rows, string_buffers, valid
-from pprl.encoded import METADATA_KEY, EncodedSet
+from pprl.encoded import METADATA_KEY, SEALED, EncodedSet
 from pprl.errors import ConfigError, LimitError, PeerError
 from pprl_protocols import canonical
 from pprl_protocols.fields import NonNegative, Part, PartyName, Sha256
@@ -45,11 +46,11 @@ from pprl_protocols.id_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pprl.encoded import Header
-    from pprl_protocols.id_rows import Places, Rows
+    from pprl_protocols.id_rows import Integers, Places, Rows
 
 __all__ = [
     "ID_BYTES",
@@ -88,8 +89,9 @@ class Pseudonyms:
     agreement, party
         Digest of the run's agreement; whose records they are.
     table
-        ``pseudo`` fixed_size_binary(16), ``id`` string (own id); one row a record, in the order
-        of the own file, so that the place of a row is the own row.
+        ``pseudo`` fixed_size_binary(16), ``id`` string (own id), ``family`` int64 (number of the
+        own family), ``card`` uint16 (256 and the tag of the family card, 0 for none); one row a
+        record, in the order of the own file, so that the place of a row is the own row.
     """
 
     agreement: str
@@ -107,6 +109,22 @@ class Pseudonyms:
         """Own ids, strings, in the order of the own file."""
         return self.table.column("id")
 
+    @property
+    def pseudo(self) -> Rows:
+        """Pseudo-IDs in the order of the own file, ``uint8 (n, 16)``."""
+        chunks = [fixed_rows(each, ID_BYTES) for each in self.table.column("pseudo").chunks]
+        return np.concatenate([np.empty((0, ID_BYTES), np.uint8), *chunks])
+
+    @property
+    def families(self) -> Integers:
+        """Numbers of the families of own records, ``int64 (n,)``."""
+        return np.asarray(self.table.column("family"))
+
+    @property
+    def cards(self) -> Integers:
+        """Tags of the family cards of own records, ``uint16 (n,)``."""
+        return np.asarray(self.table.column("card"))
+
     def rows_of(self, pseudo: Rows) -> Places:
         """Find own records.
 
@@ -120,8 +138,7 @@ class Pseudonyms:
         int64 (n,)
             The row in the own file; -1 for a pseudo-ID that isn't ours. One sort of both.
         """
-        chunks = [fixed_rows(each, ID_BYTES) for each in self.table.column("pseudo").chunks]
-        rows = np.concatenate([*chunks, pseudo])
+        rows = np.concatenate([self.pseudo, pseudo])
         both = words(rows)
         # Own ones first among equals; one sort groups every question with its answer.
         order = np.lexsort((both[:, 1], both[:, 0]))
@@ -168,6 +185,8 @@ _SCHEMA = pa.schema(
     [
         pa.field("pseudo", pa.binary(ID_BYTES), nullable=False),
         pa.field("id", pa.string(), nullable=False),
+        pa.field("family", pa.int64(), nullable=False),
+        pa.field("card", pa.uint16(), nullable=False),
     ]
 )
 
@@ -203,16 +222,34 @@ def pseudonymise(
 
 
 def drawn(
-    encoded: EncodedSet, *, agreement: str, party: str, draw: Callable[[int], bytes]
+    encoded: EncodedSet,
+    *,
+    agreement: str,
+    party: str,
+    draw: Callable[[int], bytes],
+    family: Integers | None = None,
+    card: Integers | None = None,
 ) -> Pseudonyms:
-    """Draw a pseudo-ID for every record; parameters as for :func:`pseudonymise`."""
+    """Draw a pseudo-ID for every record.
+
+    Parameters
+    ----------
+    encoded, agreement, party, draw
+        As for :func:`pseudonymise`.
+    family, card
+        Of the records, as :class:`pprl_protocols.release.Beside` has them; None: every record is
+        a family of its own, and no card is known.
+    """
     count = len(encoded)
     given = draw(count * ID_BYTES)
     if len(given) != count * ID_BYTES:
         message = "the source of randomness gave another number of bytes"
         raise ValueError(message)
     rows = np.frombuffer(given, dtype=np.uint8).reshape(count, ID_BYTES)
-    own = pa.table([pa.chunked_array([fixed_array(rows)]), encoded.ids], schema=_SCHEMA)
+    families = np.arange(count) if family is None else family
+    cards = np.zeros(count, dtype=np.uint16) if card is None else card
+    columns = [pa.chunked_array([fixed_array(rows)]), encoded.ids, families, cards]
+    own = pa.table(columns, schema=_SCHEMA)
     return Pseudonyms(agreement, party, own)
 
 
@@ -278,7 +315,13 @@ def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
 
 
 def check_encodings(
-    path: Path, *, agreement: str, party: str, schema_digest: str, max_records: int
+    path: Path,
+    *,
+    agreement: str,
+    party: str,
+    schema_digest: str,
+    max_records: int,
+    sealed: Mapping[str, int] = MappingProxyType({}),
 ) -> EncodedSet:
     """Open an agency's encodings and check that they are what the agreement asks for.
 
@@ -294,6 +337,8 @@ def check_encodings(
         Of the agreed schema.
     max_records
         As agreed for this agency.
+    sealed
+        Recipient -> bytes of every blob that the agreement lets travel to it.
 
     Raises
     ------
@@ -316,16 +361,28 @@ def check_encodings(
         raise PeerError("pseudonyms.no_key_check", party=party)
     if len(encoded) > max_records:
         raise PeerError("pseudonyms.too_many", party=party, found=len(encoded), agreed=max_records)
+    _check_columns(encoded, sealed, party)
+    _check_ids(encoded.ids, party)
+    return encoded
+
+
+def _check_columns(encoded: EncodedSet, sealed: Mapping[str, int], party: str) -> None:
     schema = encoded.table.schema
+    blobs = {SEALED + name: width for name, width in sealed.items()}
     for place, field in enumerate(schema, start=1):
         kind = field.name.removeprefix(_TOKEN)
         token = kind != field.name and _KIND.fullmatch(kind) and kind not in _NO_KINDS
-        if field.metadata or not (token or field.name in {"id", "filter"}):
+        known = field.name in {"id", "filter"} or field.name in blobs
+        if field.metadata or not (token or known):
             raise PeerError("pseudonyms.column", party=party, column=place)
+    if list(schema.names)[len(schema) - len(blobs) :] != list(blobs):
+        raise PeerError("pseudonyms.sealed", party=party)
+    for name, width in blobs.items():
+        column = encoded.table.column(name)
+        if column.type.byte_width != width or column.null_count:
+            raise PeerError("pseudonyms.sealed", party=party)
     if set(schema.metadata) != {METADATA_KEY}:
         raise PeerError("pseudonyms.metadata", party=party)
-    _check_ids(encoded.ids, party)
-    return encoded
 
 
 def _check_ids(ids: pa.ChunkedArray, party: str) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hmac
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from pprl.buffers import fixed_array, fixed_rows
 from pprl.compare.measure import MILLION
+from pprl.encoded import SEALED
 from pprl.errors import PeerError
 from pprl.explain import explain
 from pprl_protocols.id_rows import ID_BYTES, hex_ids, hex_rows, sorting, words
@@ -35,7 +36,6 @@ from pprl_protocols.result_file import (
     BANDS,
     COLUMNS,
     REVIEW,
-    ROW_WIDTH,
     SCHEMA,
     UNKNOWN,
     Pair,
@@ -44,10 +44,13 @@ from pprl_protocols.result_file import (
     Share,
     id_words,
     numbers,
+    row_width,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from pprl.catalogue import Language
     from pprl.encoded import EncodedSet
@@ -118,8 +121,10 @@ def results_of(
     -------
     list of ResultFile
         In the order of ``parties``. A record in a match of several has a row for every other
-        party in it; tier, precision and similarity are those of the record's strongest pair in
-        the match. A pair for review is a row on either side. Linear in matches, but for a sort.
+        party in it; tier, precision and similarity are the weaker of what the two records have
+        as their strongest in the match, so both owners read the same. A pair for review is a row
+        on either side. Sealed attributes for the recipient are forwarded with accepted rows.
+        Linear in matches, but for a sort.
     """
     if len(sets) != len(parties) or matches.info.records != tuple(len(each) for each in sets):
         message = "matches, sets and parties don't belong together"
@@ -141,8 +146,10 @@ def results_of(
     pairs = _pairs(matches, len(parties))
     results = []
     for me, name in enumerate(parties):
-        own, other = _edges(groups, places, me)
-        rows = _rows(columns, groups[own], own, other)
+        edges = _edges(groups, places, me)
+        blobs = _blobs(columns, edges, sets, name)
+        rows = _rows(columns, groups[edges.own], edges, blobs)
+        widths = {parties[at]: width for at, width in _widths(sets, name).items()}
         header = ResultHeader(
             run=run,
             agreement=agreement,
@@ -150,14 +157,20 @@ def results_of(
             parties=tuple(parties),
             tiers=tiers,
             pairs=pairs[me],
-            rows=len(own),
-            row_width=ROW_WIDTH,
+            rows=len(edges.own),
+            row_width=row_width(widths),
         )
         results.append(ResultFile(header, rows))
     return results
 
 
-def joined(result: ResultFile, pseudonyms: Pseudonyms, *, language: Language = "en") -> pa.Table:
+def joined(
+    result: ResultFile,
+    pseudonyms: Pseudonyms,
+    *,
+    beside: pa.Table | None = None,
+    language: Language = "en",
+) -> pa.Table:
     """Join a result to the recipient's own records.
 
     Parameters
@@ -166,6 +179,8 @@ def joined(result: ResultFile, pseudonyms: Pseudonyms, *, language: Language = "
         As :meth:`ResultFile.open` gives it.
     pseudonyms
         The way back, kept since the records were encoded.
+    beside
+        Further columns beside the rows of the result; null where a record has none.
     language
         Of the explanations.
 
@@ -176,7 +191,8 @@ def joined(result: ResultFile, pseudonyms: Pseudonyms, *, language: Language = "
         other party a row, or several where several pairs wait for review. ``id`` (own) and
         ``party`` string, ``status`` matched, review or none; and null where there is none:
         ``tier``, ``band``, ``explanation`` string, ``precision`` int32 in millionths (null when
-        unknown, too), ``match`` string (the match number in hexadecimal).
+        unknown, too), ``match`` string (the match number in hexadecimal). Then the columns of
+        ``beside``.
 
     Raises
     ------
@@ -203,10 +219,30 @@ def joined(result: ResultFile, pseudonyms: Pseudonyms, *, language: Language = "
     source = np.where(order < len(table), order, -1)
     sentences, which = _explanations(header, table, language)
     parts = [
-        _part(result, pseudonyms, cells[at : at + _ROWS], source[at : at + _ROWS], sentences, which)
+        _beside(
+            beside,
+            source[at : at + _ROWS],
+            _part(
+                result,
+                pseudonyms,
+                cells[at : at + _ROWS],
+                source[at : at + _ROWS],
+                sentences,
+                which,
+            ),
+        )
         for at in range(0, max(len(cells), 1), _ROWS)
     ]
     return pa.concat_tables(parts)
+
+
+def _beside(beside: pa.Table | None, source: Places, part: pa.Table) -> pa.Table:
+    if beside is None:
+        return part
+    rows = pa.array(source, mask=source < 0)
+    for name in beside.column_names:
+        part = part.append_column(name, beside.column(name).take(rows))
+    return part
 
 
 def _pseudo(table: pa.Table) -> Rows:
@@ -214,37 +250,92 @@ def _pseudo(table: pa.Table) -> Rows:
     return np.concatenate([np.empty((0, ID_BYTES), dtype=np.uint8), *chunks])
 
 
-def _edges(groups: Places, places: Sequence[Places], me: int) -> tuple[Places, Places]:
-    """Return rows of one party, and the party beside each in its group."""
-    own, other = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+class _Edges(NamedTuple):
+    """Rows of one party in the table of all matches, and the row beside each in its group.
+
+    ``own`` and ``beside`` are rows of that table, ``other`` is whose the second is; int64 (n,).
+    """
+
+    own: Places
+    beside: Places
+    other: Places
+
+
+def _edges(groups: Places, places: Sequence[Places], me: int) -> _Edges:
+    none = np.empty(0, np.int64)
+    own, beside, other = [none], [none], [none]
     for at, theirs in enumerate(places):
         if at == me:
             continue
         # A group has at most one record of a party.
-        _, mine, _ = np.intersect1d(
+        _, mine, there = np.intersect1d(
             groups[places[me]], groups[theirs], assume_unique=True, return_indices=True
         )
         own.append(places[me][mine])
+        beside.append(theirs[there])
         other.append(np.full(len(mine), at, dtype=np.int64))
-    return np.concatenate(own), np.concatenate(other)
+    return _Edges(np.concatenate(own), np.concatenate(beside), np.concatenate(other))
 
 
-def _rows(columns: Mapping[str, Rows], group: Places, own: Places, other: Places) -> pa.Table:
-    ids, matches = columns["id"][own], columns["group"][group]
+def _widths(sets: Sequence[EncodedSet], recipient: str) -> dict[int, int]:
+    """Return by party how wide its blobs for a recipient are."""
+    name = SEALED + recipient
+    return {
+        at: each.table.schema.field(name).type.byte_width
+        for at, each in enumerate(sets)
+        if name in each.table.schema.names
+    }
+
+
+def _blobs(
+    columns: Mapping[str, Rows], edges: _Edges, sets: Sequence[EncodedSet], recipient: str
+) -> NDArray[np.object_]:
+    """Return what the other party of each row has sealed for the recipient; None for nothing."""
+    out = np.full(len(edges.own), None, dtype=object)
+    for at in _widths(sets, recipient):
+        rows = np.flatnonzero((edges.other == at) & (columns["band"][edges.own] == ACCEPT))
+        wanted = columns["id"][edges.beside[rows]]
+        # Sets are sorted by their pseudo-IDs; as texts of 16 bytes these sort the same.
+        known = _pseudo(sets[at].table)
+        found = np.searchsorted(_texts(known), _texts(wanted))
+        column = sets[at].table.column(SEALED + recipient)
+        out[rows] = np.array([*column.take(pa.array(found)).to_pylist(), None], object)[:-1]
+    return out
+
+
+def _texts(rows: Rows) -> NDArray[np.bytes_]:
+    return np.ascontiguousarray(rows).view(f"S{ID_BYTES}").reshape(-1)
+
+
+def _weaker(columns: Mapping[str, Rows], edges: _Edges) -> dict[str, Rows]:
+    """Return the evidence of each row as both owners read it."""
+    weaker = {
+        "tier": np.maximum(columns["tier"][edges.own], columns["tier"][edges.beside]),
+        "band": columns["band"][edges.own],
+    }
+    for name in ("precision", "similarity"):  # unknown is the smallest number
+        weaker[name] = np.minimum(columns[name][edges.own], columns[name][edges.beside])
+    return weaker
+
+
+def _rows(
+    columns: Mapping[str, Rows], group: Places, edges: _Edges, blobs: NDArray[np.object_]
+) -> pa.Table:
+    ids, matches, other = columns["id"][edges.own], columns["group"][group], edges.other
     sort_ids, sort_matches = words(ids), words(matches)
     order = sorting(sort_ids[:, 0], sort_ids[:, 1], other, sort_matches[:, 0], sort_matches[:, 1])
-    numeric = {
-        name: pa.array(columns[name][own][order].astype(SCHEMA.field(name).type.to_pandas_dtype()))
-        for name in ("band", "tier", "precision", "similarity")
+    evidence = {
+        name: pa.array(values[order].astype(SCHEMA.field(name).type.to_pandas_dtype()))
+        for name, values in _weaker(columns, edges).items()
     }
     return pa.table(
         {
             "id": fixed_array(ids[order]),
             "group": fixed_array(matches[order]),
             "party": pa.array(other[order].astype(np.int8)),
-            **numeric,
+            **{name: evidence[name] for name in ("band", "tier", "precision", "similarity")},
             "family": pa.nulls(len(order), pa.binary()),
-            "attributes": pa.nulls(len(order), pa.binary()),
+            "attributes": pa.array(blobs[order], pa.binary()),
         },
         schema=SCHEMA,
     )

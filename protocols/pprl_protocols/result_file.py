@@ -14,7 +14,9 @@ column          type                   what it is
 ``precision``   int32                  chance that it is right, in millionths; -1 unknown
 ``similarity``  int32                  of the filters, in millionths; -1 when a record has none
 ``family``      binary                 reserved, null
-``attributes``  binary                 reserved, null
+``attributes``  binary                 what the other party releases to the recipient, sealed
+                                       (:mod:`pprl_protocols.attributes`); null in a row for
+                                       review, and where nothing is released
 ==============  =====================  ===========================================================
 
 A record without a match has no row, and nobody else's pseudo-ID is in the file. It is read message
@@ -28,10 +30,12 @@ files raise PeerError and nothing else. Spec: RESULT, "Limits on hostile input".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, ValidationError
 
 from pprl.arrow_guard import ArrowFileError, read_file
@@ -54,10 +58,10 @@ from pprl_protocols.fields import (
 from pprl_protocols.id_rows import ID_BYTES, rising, sorting, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pprl_protocols.id_rows import Flags, Words
+    from pprl_protocols.id_rows import Flags, Rows, Words
 
 VERSION = 1
 BANDS = ("accept", "review")
@@ -77,8 +81,8 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
-_RESERVED = ("family", "attributes")
-ROW_WIDTH = sum(field.type.bit_width // 8 for field in SCHEMA if field.name not in _RESERVED)
+_VARIABLE = ("family", "attributes")
+ROW_WIDTH = sum(field.type.bit_width // 8 for field in SCHEMA if field.name not in _VARIABLE)
 
 _BATCH_ROWS = 1 << 20
 
@@ -135,7 +139,7 @@ class ResultHeader(Part):
     rows
         Number of rows.
     row_width
-        Bytes of a row without the reserved columns, the same for every row.
+        Bytes of a row with the widest released attributes; without them in a row for review.
     """
 
     format: Literal["pprl.result"] = "pprl.result"
@@ -191,7 +195,14 @@ class ResultFile:
 
     @classmethod
     def open(
-        cls, path: Path, *, run: str, agreement: str, recipient: str, parties: Sequence[str]
+        cls,
+        path: Path,
+        *,
+        run: str,
+        agreement: str,
+        recipient: str,
+        parties: Sequence[str],
+        blobs: Mapping[str, int] = MappingProxyType({}),
     ) -> Self:
         """Read a result that the coordinator made. The whole file is taken into memory.
 
@@ -201,6 +212,8 @@ class ResultFile:
             The opened file.
         run, agreement, recipient, parties
             What its header has to say.
+        blobs
+            Sender -> bytes of every sealed attribute that the agreement lets travel to us.
 
         Raises
         ------
@@ -227,8 +240,11 @@ class ResultFile:
         for field, value in expected.items():
             if getattr(header, field) != value:
                 raise PeerError("result.other", field=field)
+        if header.row_width != row_width(blobs):
+            raise PeerError("result.rows")
         _check_header(header)
         _check_rows(header, table)
+        _check_blobs(header, table, blobs)
         return cls(header, table.replace_schema_metadata(None))
 
 
@@ -240,7 +256,7 @@ def _read(data: bytes) -> tuple[ResultHeader, pa.Table]:
     if set(metadata) != {METADATA_KEY}:
         raise PeerError("result.header", where="[*]")
     header = _header(metadata[METADATA_KEY])
-    if header.row_width != ROW_WIDTH or header.rows * ROW_WIDTH > len(data):
+    if header.rows * ROW_WIDTH > len(data):
         raise PeerError("result.rows")
     return header, pa.Table.from_batches(list(_counted(batches, header.rows)), schema)
 
@@ -284,10 +300,10 @@ def _check_header(header: ResultHeader) -> None:
 def _check_rows(header: ResultHeader, table: pa.Table) -> None:
     for at, name in enumerate(COLUMNS, start=1):
         nulls = table.column(name).null_count
-        if name in _RESERVED:
+        if name == "family":
             if nulls != header.rows:
                 raise PeerError("result.reserved", column=at)
-        elif nulls:
+        elif nulls and name != "attributes":
             raise PeerError("result.nulls", column=at)
     allowed = {
         "party": np.isin(numbers(table, "party"), header.others),
@@ -302,6 +318,22 @@ def _check_rows(header: ResultHeader, table: pa.Table) -> None:
     party = numbers(table, "party").astype(np.uint64)
     _first("result.order", ~rising(np.column_stack([ids, party, groups])), offset=1)
     _check_matches(ids, groups, party, numbers(table, "band") == ACCEPT)
+
+
+def _check_blobs(header: ResultHeader, table: pa.Table, blobs: Mapping[str, int]) -> None:
+    """Refuse accepted rows without what their party releases, and others with anything."""
+    widths = np.array([blobs.get(name, 0) for name in header.parties], dtype=np.int64)
+    due = widths[numbers(table, "party").astype(np.int64)]
+    due[numbers(table, "band") != ACCEPT] = 0
+    column = table.column("attributes")
+    lengths = np.asarray(pc.fill_null(pc.binary_length(column), 0)).astype(np.int64)
+    missing = np.asarray(pc.is_null(column))
+    _first("result.blob", (lengths != due) | (missing != (due == 0)))
+
+
+def row_width(blobs: Mapping[str, int]) -> int:
+    """Return the bytes of a row when attributes of these widths travel."""
+    return int(ROW_WIDTH) + max(blobs.values(), default=0)
 
 
 def _check_matches(ids: Words, groups: Words, party: Integers, accepted: Flags) -> None:
@@ -335,6 +367,12 @@ def _is_share(values: Integers) -> Flags:
 def numbers(table: pa.Table, name: str) -> Integers:
     """Return a column of numbers without nulls."""
     return np.asarray(table.column(name))
+
+
+def raw_ids(table: pa.Table, name: str) -> Rows:
+    """Return ``uint8 (rows, 16)``: ids or match numbers as they are."""
+    chunks = [fixed_rows(each, ID_BYTES) for each in table.column(name).chunks]
+    return np.concatenate([np.empty((0, ID_BYTES), dtype=np.uint8), *chunks])
 
 
 def id_words(table: pa.Table, name: str) -> Words:

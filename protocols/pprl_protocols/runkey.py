@@ -15,6 +15,7 @@ and from K, each by HKDF-SHA256 without salt under its own info:
 ``pprl/v1/linkage``    the secret of :class:`pprl.keys.LinkageKey`, which derives in its turn
                        ``clk/<field>``, ``hardened``, ``token/<kind>``, ``block/<pass>``
 ``pprl/v1/confirm``    the key that confirms that two agencies hold the same K
+``pprl/v1/card-tag``   the key of the tags of family cards
 =====================  ========================================================================
 
 Attribute keys come from the pair secret, never from K, so a third agency can't open them. The
@@ -205,6 +206,11 @@ class RunKey:
     def linkage(self) -> LinkageKey:
         """The key that encoders take; its purposes are those of :meth:`LinkageKey.derive`."""
         return LinkageKey(self._sub_key(b"pprl/v1/linkage"))
+
+    @property
+    def family_card(self) -> bytes:
+        """The key of the tags of family cards, 32 bytes."""
+        return self._sub_key(b"pprl/v1/card-tag")
 
     def confirmation(self, party: str, signs: str) -> str:
         """Return HMAC(K_confirm, len(party) || party || digest of all SIGNs), hex.

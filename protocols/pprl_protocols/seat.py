@@ -109,9 +109,7 @@ class Seat:
         entry = self.transcript.get(taken.digest).entry
         if entry.party == self.name and taken.digest not in self._own:
             raise PeerError("protocol.own_log", party=self.name, seq=entry.seq)
-        if not isinstance(taken, Accepted):
-            return
-        for digest in (taken.digest, *taken.released):
+        for digest in (taken.digest, *taken.released) if isinstance(taken, Accepted) else ():
             reason = self.transcript.breach(digest)
             if reason is not None:
                 raise self._impossible(digest, reason)

@@ -8,6 +8,7 @@ possible in :mod:`pprl_protocols.seat`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError, PeerError
@@ -86,6 +87,9 @@ class Session:
         self.faults = [*self._publish(own), *read_logs(self.seat.take, self.exchange, self.run)]
         if self.faults and not self._tolerant:
             raise self.faults[0]
+        outcome = self.outcome
+        if outcome.state == "aborted" and self.folder.agreement is not None:
+            self.folder.keep_aborted(outcome.aborted_by)
         if self.me.card is not None and self._card_has_served():
             cards.destroy(self.home.vault, self.me.card)
 
@@ -97,7 +101,7 @@ class Session:
     @property
     def outcome(self) -> Outcome:
         """How the run stands for this party."""
-        return self.seat.outcome()
+        return settled(self.seat.outcome(), self.folder)
 
     def said(self, kind: Kind, party: str) -> Signed | None:
         """Return a party's message of a kind, None when it hasn't sent one."""
@@ -187,6 +191,20 @@ def _blobs_named(entries: list[bytes]) -> set[str]:
         elif message.kind == "RESULT":
             named.update(result.sealed for result in message.results.values())
     return named
+
+
+def settled(outcome: Outcome, kept: RunFolder) -> Outcome:
+    """Return how a run stands for a party whose home remembers its end.
+
+    What was compared stays closed, and what was aborted stays aborted, whatever an exchange that
+    was rolled back shows later.
+    """
+    if kept.compared is not None:
+        return replace(outcome, state="closed", digest=kept.compared)
+    if kept.aborted:
+        ended_by = tuple(sorted({*outcome.aborted_by, *kept.aborted}))
+        return replace(outcome, state="aborted", digest=None, aborted_by=ended_by)
+    return outcome
 
 
 def agreement_text(exchange: Exchange, run: str, folder: RunFolder) -> bytes:

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError, PeerError, WaitingError
 from pprl.schema import Schema
-from pprl_protocols import limits, merkle, seeds
+from pprl_protocols import attributes, limits, merkle, seeds
 from pprl_protocols.agreement import Agreement
 from pprl_protocols.audit.report import Check, Finding
 from pprl_protocols.messages import Encodings, Sign
@@ -236,11 +236,14 @@ def verify(answer: Answer, draw: Draw, agreement: Agreement, transcript: Transcr
     drawn = positions(draw.close, draw.nonce, size=size, count=draw.records)
     if tuple(record.position for record in answer.records) != drawn:
         raise PeerError("spotcheck.positions", party=name)
-    form = _form(agreement)
+    form, blobs = (
+        _form(agreement),
+        list(attributes.widths(attributes.layouts_to(agreement, name)).values()),
+    )
     wrong = [
         record.position
         for record in answer.records
-        if not _has_form(record, *form)
+        if not _has_form(record, *form, blobs)
         or not merkle.verify(record.leaf, record.path, record.position, size, published.root)
     ]
     return Check.of(NAME, _findings(draw, agreement, size, drawn, wrong))
@@ -273,9 +276,10 @@ def _findings(
     yield Finding("spotcheck.sources", {"party": party}, "note")
 
 
-def _has_form(record: DrawnRecord, bits: int, kinds: int) -> bool:
+def _has_form(record: DrawnRecord, bits: int, kinds: int, blobs: list[int]) -> bool:
     width = None if record.filter is None else len(record.filter) // 2
-    return width in {None, (bits + 63) // 64 * 8} and len(record.tokens) == kinds
+    sealed = [len(blob) // 2 for blob in record.sealed]
+    return width in {None, (bits + 63) // 64 * 8} and (len(record.tokens), sealed) == (kinds, blobs)
 
 
 def _form(agreement: Agreement) -> tuple[int, int]:

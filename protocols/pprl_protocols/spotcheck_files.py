@@ -35,6 +35,7 @@ MAX_DRAW_BYTES = limits.MAX_HEADER_BYTES
 MAX_ANSWER_BYTES = 64 << 20
 
 _MAX_PATH = 64
+_MAX_BLOB_HEX = 2 * limits.MAX_ITEMS * (limits.MAX_ATTRIBUTE_BYTES + 2) + 1_000
 _MAX_FILTER_BYTES = 8_192
 _ID_BYTES = _TOKEN_BYTES = 16
 _NONE, _VALUE = b"\x00", b"\x01"
@@ -100,6 +101,8 @@ class DrawnRecord(Part):
         Its filter, hex, with the bits appended to whole words; None when it has none.
     tokens
         Its exact tokens, hex, in the order of the schema; None where it has none.
+    sealed
+        What travels sealed to other agencies, hex, in the order of the file.
     path
         The digests that lead to the root.
     """
@@ -114,12 +117,16 @@ class DrawnRecord(Part):
         tuple[Annotated[str, Field(pattern=hexadecimal(_TOKEN_BYTES))] | None, ...],
         Field(max_length=limits.MAX_ITEMS),
     ]
+    sealed: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$", max_length=_MAX_BLOB_HEX)], ...],
+        Field(max_length=limits.MAX_AGENCIES - 1),
+    ] = ()
     path: Annotated[tuple[Sha256, ...], Field(max_length=_MAX_PATH)]
 
     @property
     def leaf(self) -> bytes:
         """The bytes over which the Merkle tree was made, as :func:`merkle.records` gives them."""
-        values = (self.filter, *self.tokens)
+        values = (self.filter, *self.tokens, *self.sealed)
         cells = (_NONE if each is None else _VALUE + bytes.fromhex(each) for each in values)
         return _VALUE + self.id.encode() + b"".join(cells)
 

@@ -66,10 +66,13 @@ class Pending:
         Its name.
     waits_for
         What it names that isn't accepted.
+    refused
+        As of :class:`Accepted`: that an entry names this one wrongly shows before it is accepted.
     """
 
     digest: str
     waits_for: tuple[Link, ...]
+    refused: tuple[PeerError, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class Transcript:
         if digest in self._accepted:
             return Accepted(digest, released, refused)
         waits_for = tuple(x for x in links_of(signed.entry) if x.digest not in self._accepted)
-        return Pending(digest, waits_for)
+        return Pending(digest, waits_for, refused)
 
     def heads(self) -> dict[str, Link]:
         """Return every party's newest accepted entry: of a party with a fork, the last before."""

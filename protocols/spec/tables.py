@@ -23,7 +23,10 @@ LABELS = {
     "pprl/v1/run": ("run key (HKDF)", 3),
     "pprl/v1/linkage": ("secret of the encodings (HKDF)", 3),
     "pprl/v1/confirm": ("key of confirmations (HKDF)", 3),
-    "pprl/v1/attribute": ("key of released attributes (HKDF), reserved", 3),
+    "pprl/v1/attribute": ("key of released attributes (HKDF)", 3),
+    "pprl/v1/card-tag": ("key of the tags of family cards (HKDF)", 5),
+    "pprl/v1/record": ("key of one released record (HKDF)", 5),
+    "pprl/v1/record-salt": ("salt of one released record (HMAC)", 5),
     "pprl/v1/seal": ("info of a sealed file's key (HPKE)", 3),
     "pprl/v1/salt": ("salt of a sealed result (HMAC)", 3),
     "pprl/v1/match": ("key of match numbers (HMAC)", 5),
@@ -66,7 +69,8 @@ _COLUMNS = {
     "precision": "chance that it is right, in millionths; -1 unknown",
     "similarity": "of the filters, in millionths; -1 when a record has none",
     "family": "reserved",
-    "attributes": "reserved",
+    "attributes": "what the other party releases, sealed; null in a row for review, "
+    "and where nothing is released",
 }
 
 

@@ -131,10 +131,10 @@ def test_a_run_from_signing_to_the_audit(linked, tmp_path):
     before = desk.status("dppkb")
     assert (before["state"], before["transcript"], before["compared"]) == ("closed", digest, False)
     assert "--digest" in before["next"]
-    desk.turn("dppkb", "close", "--digest", digest[:16])
+    desk.turn("dppkb", "close", "--digest", digest[:32])
     assert desk.status("dppkb")["compared"]
     assert desk.status("dppkb")["next"] is None
-    wrong = desk.turn("dinsos", "close", "--digest", "0" * 16, check=4)
+    wrong = desk.turn("dinsos", "close", "--digest", "0" * 32, check=4)
     assert "bps may have closed the run twice" in wrong.stderr
 
     again = desk.turn("dppkb", "receive", "--out", "dppkb.csv", "--force").stderr

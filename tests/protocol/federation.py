@@ -31,7 +31,7 @@ STEPS = ("agreed", "signed", "encoded", "linked", "received", "closed")
 """What a recorded run is kept after, in order."""
 
 
-def agreed_on(homes, run=RUN, *, schema=None):
+def agreed_on(homes, run=RUN, *, schema=None, disclosure=None):
     """Give every home a card and pins of the others; return an agreement of all."""
     parties = []
     for name, home in sorted(homes.items()):
@@ -51,12 +51,6 @@ def agreed_on(homes, run=RUN, *, schema=None):
                 pins.add(other.identity.name, other.identity.fingerprint)
         pins.save(home.folder / "pins.toml")
     text = Schema.load("indonesia").text if schema is None else schema
-    # The agreement names the digest of its schema once that has landed.
-    extra = (
-        {"schema_digest": Schema.from_toml(text, path="schema_text").digest}
-        if "schema_digest" in Agreement.model_fields
-        else {}
-    )
     return Agreement(
         version=1,
         run=run,
@@ -70,9 +64,9 @@ def agreed_on(homes, run=RUN, *, schema=None):
         retention="until the audit deadline",
         schema_text=text,
         decision=Decision(target="precision", precision_ppm=950_000, seed=1),
-        disclosure=Disclosure(mode="link", minimum_cell=10),
+        schema_digest=Schema.from_toml(text, path="schema_text").digest,
+        disclosure=disclosure or Disclosure(mode="link", minimum_cell=10),
         parties=tuple(parties),
-        **extra,
     )
 
 
@@ -82,7 +76,9 @@ class Federation:
     Under the folder: one folder a party, ``exchange``, and the registers with their truth.
     """
 
-    def __init__(self, folder, n_agencies=2, *, sizes=(600, 900, 900), auditor=False):
+    def __init__(
+        self, folder, n_agencies=2, *, sizes=(600, 900, 900), auditor=False, disclosure=None
+    ):
         roles = dict(ROLES)
         if n_agencies == 3:
             roles["dinkes"] = "agency"
@@ -96,7 +92,7 @@ class Federation:
         }
         (folder / "exchange").mkdir()
         self.exchange = Exchange.open(str(folder / "exchange"))
-        self.agreement = agreed_on(self.homes)
+        self.agreement = agreed_on(self.homes, disclosure=disclosure)
         self.exchange.put_agreement(RUN, self.agreement.to_bytes())
         self.made = simulate(
             list(sizes[:n_agencies]), overlap=0.5, damage="clean", seed=3, out=folder

@@ -19,9 +19,11 @@ SEALER = Sealer(KEY, LAYOUT, **DIRECTION)
 def sealed(desil, pkh, sealer=SEALER, first_row=2):
     count = len(desil)
     handles = np.arange(16 * count, dtype=np.uint8).reshape(count, 16)
-    cards = np.full((count, 8), 7, dtype=np.uint8)
+    cards = np.full((count, 2), 7, dtype=np.uint8)
     values = {"desil": pa.array(desil, pa.string()), "pkh": pa.array(pkh, pa.string())}
-    return sealer.seal(sealer.plain(handles, cards, values, first_row=first_row))
+    pseudo = handles + np.uint8(100)
+    plain = sealer.plain(handles, cards, values, row=lambda place: first_row + place)
+    return sealer.seal(plain, pseudo)
 
 
 def blobs(rows):
@@ -42,11 +44,18 @@ def test_what_was_sealed_comes_out(rows):
     assert (opened.cards == 7).all()
 
 
-def test_all_blobs_have_one_length_and_none_repeats():
+def test_all_blobs_have_one_length_and_a_salt_of_their_own():
     rows = sealed([None, "", "1", "10"], ["tidak", None, "", "ya"])
     assert rows.shape == (4, LAYOUT.blob_bytes)
+    assert len({row.tobytes()[:32] for row in rows}) == 4
     again = sealed([None, "", "1", "10"], ["tidak", None, "", "ya"])
-    assert not (rows == again).all(axis=1).any()
+    assert (rows == again).all()  # a spot check makes them again
+    other = Sealer(bytes(32), LAYOUT, **DIRECTION)
+    assert (
+        not (rows == sealed([None, "", "1", "10"], ["tidak", None, "", "ya"], other))
+        .all(axis=1)
+        .any()
+    )
 
 
 def test_a_blob_is_as_the_specification_says():
@@ -56,7 +65,7 @@ def test_a_blob_is_as_the_specification_says():
     parts = [b"5f" * 16, b"kemensos", b"bkkbn", bytes.fromhex(LAYOUT.digest)]
     data = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
     plain = AESGCM(key).decrypt(bytes(12), body, data)
-    assert plain == bytes(range(16)) + b"\x07" * 8 + b"\0\x014\0" + b"\0\x02ya\0\0\0"
+    assert plain == bytes(range(16)) + b"\x07" * 2 + b"\0\x014\0" + b"\0\x02ya\0\0\0"
 
 
 @pytest.mark.parametrize(
@@ -90,9 +99,9 @@ def test_a_changed_blob_is_refused(place):
 def test_what_no_sender_writes_is_refused(cell):
     plain = np.zeros((1, LAYOUT.plain_bytes), np.uint8)
     width = min(len(cell), 4)
-    plain[0, 24 : 24 + width] = np.frombuffer(cell[:4], np.uint8)
+    plain[0, 18 : 18 + width] = np.frombuffer(cell[:4], np.uint8)
     with pytest.raises(PeerError) as refused:
-        SEALER.open(blobs(SEALER.seal(plain)))
+        SEALER.open(blobs(SEALER.seal(plain, np.zeros((1, 16), np.uint8))))
     assert refused.value.code == "attributes.form"
 
 

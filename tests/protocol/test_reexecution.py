@@ -16,9 +16,9 @@ from pprl_protocols.comparison import compare, software
 from pprl_protocols.messages import Encodings
 from pprl_protocols.pseudonyms import pseudonymise
 from pprl_protocols.result_file import ResultFile
-from pprl_protocols.roles import agency, blobs, coordinator
+from pprl_protocols.roles import blobs, coordinator
 from pprl_protocols.roles.agency import ENCODINGS
-from pprl_protocols.roles.signing import all_signs
+from pprl_protocols.roles.signing import all_signs, kept
 from pprl_protocols.runkey import signs_digest
 from tests.protocol.federation import RUN
 
@@ -229,7 +229,7 @@ def encode_wrongly(federation, *, key=None, tokens=True, tail=b"", **message):
     agreement, schema = session.agreement, session.agreement.read_schema()
     source = open_data(federation.registers[1])
     columns = resolve(schema, source, {}, None)
-    run_key = agency.kept_key(session)
+    run_key = kept(session).key
     encoder = Encoder(schema, key or run_key.linkage, columns.fields, columns.id_column)
     encoded, _ = encode_table(encoder, source, threads=1)
     sent, _ = pseudonymise(encoded, agreement=agreement.digest, party="kemensos", draw=drawn)

@@ -178,12 +178,12 @@ def remade(federation, path, answer, position):
     """Replace one record of an answer by what another file gives for it."""
     from pprl.encode.encoder import Encoder  # noqa: PLC0415 - the forger's tools
     from pprl.encode.pipeline import encode_table  # noqa: PLC0415
-    from pprl_protocols.roles.agency import kept_key  # noqa: PLC0415
+    from pprl_protocols.roles.signing import kept  # noqa: PLC0415
 
     session = federation.session("bkkbn")
     schema, source = session.agreement.read_schema(), open_data(path)
     columns = resolve(schema, source, {}, None)
-    linkage = kept_key(session).linkage
+    linkage = kept(session).key.linkage
     encoder = Encoder(schema, linkage, columns.fields, columns.id_column)
     encoded, _ = encode_table(encoder, source, threads=1)
     genuine = encoded.table.column("filter")[4].as_py().hex()

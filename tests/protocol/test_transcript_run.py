@@ -8,7 +8,7 @@ AGENCIES = ("dinkes", "dinsos", "dukcapil")
 EVERYONE = (*AGENCIES, "kemenko", "bpk")
 DIGEST = "0" * 64
 BLOB = {"sealed": DIGEST, "plain": DIGEST}
-SHAPE = {"rows": 16, "row_bytes": 32, "columns": ("id",)}
+SHAPE = {"row_bytes": 32, "columns": ("id",)}
 
 
 def contents(party):

@@ -39,6 +39,8 @@ LEAST_PAIRS = 200_000_000
 SHARE_OF_PAIRS = 0.03
 """Pairs inside the files for each pair between them, when that is more."""
 
+_FEW_MATCHES = 10
+"""Matches among the pairs drawn at random that don't matter."""
 _LEAST_KNOWN = 0.3
 _PILOT_THRESHOLDS = range(700_000, 0, -100_000)
 _PAIRS_A_RECORD = 0.4  # by chance, in the band above the bin where comparison begins
@@ -47,14 +49,27 @@ LARGER = 11
 
 
 def random_similarities(left: Side, right: Side, seed: int) -> Floats:
-    """Return the histogram of pairs drawn at random from the records that have a filter."""
+    """Return the histogram of pairs drawn at random from the records that have a filter.
+
+    Between small files one pair in a few hundred is a match, and so are as many of those drawn:
+    as many of the most similar ones as can be matches are left out.
+    """
     rows = [with_filter(side, side.all_open()) for side in (left, right)]
     if not all(map(len, rows)):
         return np.zeros(BINS)
     draw = np.random.default_rng([seed, 0])
     first, second = (part[draw.integers(0, len(part), RANDOM_PAIRS)] for part in rows)
     dice = similarity_of(left.filters, right.filters, first, second)
-    return histogram(lenient_millionths(dice, left.set_bits[first], right.set_bits[second]))
+    drawn = histogram(lenient_millionths(dice, left.set_bits[first], right.set_bits[second]))
+    # A record of the larger file has one partner at most, on average less.
+    matches = RANDOM_PAIRS / max(map(len, rows))
+    return drawn if matches < _FEW_MATCHES else _without_top(drawn, matches + 2 * matches**0.5)
+
+
+def _without_top(counts: Floats, most: float) -> Floats:
+    """Return a histogram without its so many most similar pairs."""
+    above = at_least(counts)
+    return np.maximum(np.minimum(counts, above - most), 0)
 
 
 def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:

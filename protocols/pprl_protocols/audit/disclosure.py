@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pprl.errors import PeerError
+from pprl_protocols import attributes
 from pprl_protocols.audit.evidence import about
 from pprl_protocols.audit.keys import absent
 from pprl_protocols.audit.report import Check, Finding
 from pprl_protocols.audit.sizes import is_padded
 from pprl_protocols.messages import Encodings, Receipt, Result
-from pprl_protocols.result_file import COLUMNS, ROW_WIDTH
+from pprl_protocols.result_file import COLUMNS, row_width
 from pprl_protocols.sealing import SealHeader
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def _declared(signed: Signed, result: Result, agreement: Agreement) -> Iterator[
         if agreement.disclosure.mode == "count":
             # Every form of a result that version 1 knows tells an agency which records matched.
             yield Finding("audit.records_in_count", values, "fail")
-        if (declared.columns, declared.row_bytes) != (COLUMNS, ROW_WIDTH):
+        blobs = attributes.widths(attributes.layouts_from(agreement, name))
+        if (declared.columns, declared.row_bytes) != (COLUMNS, row_width(blobs)):
             yield Finding("audit.other_columns", values, "fail")
 
 

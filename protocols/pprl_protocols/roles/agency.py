@@ -14,13 +14,14 @@ from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
 from pprl.encoded import write_batches
 from pprl.errors import InputError, PeerError
-from pprl_protocols import limits, merkle
+from pprl_protocols import attributes, limits, merkle, release
 from pprl_protocols.messages import Encodings, Receipt, Result
 from pprl_protocols.pseudonyms import Pseudonyms, drawn, shuffled
 from pprl_protocols.result import COLUMNS, ResultFile, joined
-from pprl_protocols.roles import blobs
-from pprl_protocols.roles.signing import all_signs, run_key
-from pprl_protocols.runkey import RunKey, signs_digest
+from pprl_protocols.result_file import row_width
+from pprl_protocols.roles import blobs, releasing
+from pprl_protocols.roles.signing import all_signs, kept
+from pprl_protocols.runkey import signs_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,15 +34,18 @@ if TYPE_CHECKING:
     from pprl.encode.pipeline import Summary
     from pprl.encoded import EncodedSet
     from pprl.io.source import Source
+    from pprl_protocols.release import Beside, Columns
     from pprl_protocols.session import Session
 
 ENCODINGS, RESULT = "encodings", "result"
+_ROWS_A_PAIR, _SPARE_BYTES = 16, 16
 
 
 def encode(
     session: Session,
     source: Source,
     columns: Resolved,
+    released: Columns | None = None,
     *,
     threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -55,6 +59,8 @@ def encode(
         At the agency.
     source, columns
         The register, and which of its columns is what.
+    released
+        Which of its columns are handed over, sealed; None: found by their headers.
     threads, progress
         As for :func:`pprl.encode.pipeline.encode_table`.
     publish
@@ -71,7 +77,9 @@ def encode(
     """
     session.require("ENCODINGS")
     agreement, me = session.agreement, session.me
-    key = kept_key(session)
+    if released is None:
+        released = release.resolve(agreement, me.name, source, {})
+    key = kept(session).key
     encoder = Encoder(agreement.read_schema(), key.linkage, columns.fields, columns.id_column)
     with blobs.workshop(session) as folder:
         encoded, summary = encode_table(
@@ -81,8 +89,11 @@ def encode(
             raise InputError("protocol.too_many_records", found=len(encoded), agreed=me.max_records)
         if not publish:
             return summary
+        beside = release.read(source, released, count=len(encoded), card_key=key.family_card)
+        pseudonyms = _pseudonyms(session, encoded, beside)
+        encoded = releasing.attach(session, encoded, beside, pseudonyms, folder)
         plain = folder / "encodings.arrow"
-        root = _shuffle(session, encoded, plain)
+        root = _shuffle(encoded, pseudonyms, plain)
         del encoded  # a copy of the file in memory, which sealing doesn't need
         sealed = blobs.seal(session, plain, agreement.coordinator, ENCODINGS)
     signs = signs_digest(all_signs(session))
@@ -103,16 +114,23 @@ def encode(
     return summary
 
 
-def _shuffle(session: Session, encoded: EncodedSet, plain: Path) -> str:
-    """Write the records under pseudo-IDs, keep the way back; return the root over them."""
+def _pseudonyms(session: Session, encoded: EncodedSet, beside: Beside) -> Pseudonyms:
+    """Draw pseudo-IDs, and keep the way back before anything of them leaves."""
     pseudonyms = drawn(
         encoded,
         agreement=session.agreement.digest,
         party=session.me.name,
         draw=secrets.token_bytes,
+        family=beside.family,
+        card=beside.card,
     )
     with session.home.vault.writer(session.secret("pseudonyms")) as stream:
         pseudonyms.write(stream)
+    return pseudonyms
+
+
+def _shuffle(encoded: EncodedSet, pseudonyms: Pseudonyms, plain: Path) -> str:
+    """Write the records under pseudo-IDs; return the root over them."""
     header, batches = shuffled(encoded, pseudonyms)
     digests: list[bytes] = []
 
@@ -173,7 +191,8 @@ def _checked(session: Session) -> Receipt:
     if declared is None:
         raise PeerError("protocol.wrong_result", party=coordinator)
     confirmed = _check_confirmations(session, result)
-    if session.exchange.blob_size(session.run, declared.sealed) not in {None, declared.size}:
+    size = session.exchange.blob_size(session.run, declared.sealed)
+    if size not in {None, declared.size} or declared.size > _most_bytes(session):
         raise PeerError("protocol.wrong_result", party=coordinator)  # before a byte is copied
     with blobs.workshop(session) as folder:
         plain = folder / "result.arrow"
@@ -198,6 +217,15 @@ def _checked(session: Session) -> Receipt:
     )
 
 
+def _most_bytes(session: Session) -> int:
+    """Return how large a result can be: rows for every record and other agency, with reviews."""
+    agreement, me = session.agreement, session.me
+    records = me.max_records or limits.MAX_RECORDS
+    width = row_width(attributes.widths(attributes.layouts_from(agreement, me.name)))
+    rows = records * (len(agreement.agencies) - 1) * _ROWS_A_PAIR
+    return limits.bucket(rows * (width + _SPARE_BYTES)) + limits.MAX_ENVELOPE_BYTES
+
+
 def _joined(session: Session, language: Language) -> pa.Table:
     """Join the result that the vault keeps to own records."""
     vault = session.home.vault
@@ -207,7 +235,9 @@ def _joined(session: Session, language: Language) -> pa.Table:
             shutil.copyfileobj(kept, target)
         file = _result_file(session, plain)
         with vault.reader(session.secret("pseudonyms")) as stream:
-            return joined(file, Pseudonyms.read(stream), language=language)
+            pseudonyms = Pseudonyms.read(stream)
+        beside = releasing.opened(session, file, pseudonyms)
+        return joined(file, pseudonyms, beside=beside, language=language)
 
 
 def _result_file(session: Session, plain: Path) -> ResultFile:
@@ -217,20 +247,13 @@ def _result_file(session: Session, plain: Path) -> ResultFile:
         agreement=session.agreement.digest,
         recipient=session.me.name,
         parties=[party.name for party in session.agreement.agencies],
+        blobs=attributes.widths(attributes.layouts_from(session.agreement, session.me.name)),
     )
-
-
-def kept_key(session: Session) -> RunKey:
-    """Return the run key, derived once and kept until the audit deadline."""
-    vault, name = session.home.vault, session.secret("key")
-    if not vault.has(name):
-        vault.put(name, run_key(session).secret)
-    return RunKey(vault.get(name))
 
 
 def _check_confirmations(session: Session, result: Result) -> tuple[str, ...]:
     """Check that every other agency holds our run key; return their names."""
-    key = kept_key(session)
+    key = kept(session).key
     signs = signs_digest(all_signs(session))
     others = tuple(one.name for one in session.agreement.agencies if one.name != session.me.name)
     if result.signs != signs:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError, PeerError
-from pprl_protocols import limits, merkle
+from pprl_protocols import attributes, limits, merkle
 from pprl_protocols.comparison import compare, software
 from pprl_protocols.messages import Close, Encodings, Result, SealedResult, Sign
 from pprl_protocols.pseudonyms import ID_CHARACTERS, check_encodings
@@ -217,7 +217,8 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
     party = agreement.party(name)
     agreed = (party.max_records if party else None) or limits.MAX_RECORDS
     # Before a byte of it is copied: the log's own number, then the file's.
-    most = _most_bytes(schema, agreed)
+    sealed = attributes.widths(attributes.layouts_to(agreement, name))
+    most = _most_bytes(schema, agreed, sum(sealed.values()))
     if message.size > most:
         raise PeerError("protocol.encodings_too_large", party=name, size=message.size, most=most)
     if session.exchange.blob_size(session.run, message.sealed) not in {None, message.size}:
@@ -231,6 +232,7 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
         party=name,
         schema_digest=agreement.schema_digest,
         max_records=agreed,
+        sealed=sealed,
     )
     if (encoded.header.bits, encoded.token_kinds) != (schema.bits, schema.token_kinds):
         raise PeerError("protocol.other_form", party=name)
@@ -241,10 +243,10 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
     return encoded
 
 
-def _most_bytes(schema: Schema, records: int) -> int:
+def _most_bytes(schema: Schema, records: int, sealed: int) -> int:
     """Return how large sealed encodings of so many records can be, with room for their frame."""
     words = -(-schema.bits // 64)
     # An id and its offset, the filter, tokens, and a byte for what says which of them are there.
-    row = ID_CHARACTERS + 4 + 8 * words + 17 * len(schema.token_kinds) + 1
+    row = ID_CHARACTERS + 4 + 8 * words + 17 * len(schema.token_kinds) + 1 + sealed
     # Padding and seal take a fifteenth at most; batches have heads of their own.
     return limits.bucket(records * row + records * row // 8 + _SPARE_BYTES)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pprl_protocols.messages import Reason
     from pprl_protocols.session import Session
 
-SHOWN_DIGITS = 16
+SHOWN_DIGITS = 32
 """Fewest digits of the transcript's digest that a comparison takes."""
 
 
@@ -70,7 +70,7 @@ def compare(session: Session, heard: str) -> str:
     session
         At any party.
     heard
-        The digest or its first digits, at least sixteen; spaces and case don't matter.
+        The digest or its first digits, at least 32; spaces and case don't matter.
 
     Returns
     -------

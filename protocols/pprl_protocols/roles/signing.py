@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError, PeerError
@@ -17,10 +18,11 @@ from pprl_protocols.messages import Sign
 from pprl_protocols.runkey import Contribution, RunKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pprl_protocols.agreement import Agreement
     from pprl_protocols.pins import Pins
     from pprl_protocols.session import Session
-
 
 
 def sign(session: Session) -> str:
@@ -90,7 +92,6 @@ def check_possible(agreement: Agreement) -> None:
     for name, asked in (
         ("mode", disclosure.mode == "count"),
         ("strata", disclosure.strata),
-        ("attributes", disclosure.attributes),
         ("publish", disclosure.publish),
     ):
         if asked:
@@ -145,8 +146,42 @@ def all_signs(session: Session) -> dict[str, str]:
     return {each.entry.party: each.digest for each in session.all_said("SIGN")}
 
 
-def run_key(session: Session) -> RunKey:
-    """Return the key of the run, which only its agencies can derive.
+@dataclass(frozen=True)
+class Secrets:
+    """What an agency holds of a run when all have signed.
+
+    Attributes
+    ----------
+    key
+        Of the run; all agencies have it.
+    pairs
+        Sender -> the secret that it shares with this agency alone.
+    """
+
+    key: RunKey
+    pairs: Mapping[str, bytes] = field(repr=False)
+
+
+def kept(session: Session) -> Secrets:
+    """Return the secrets of the run, derived once and kept until they are purged.
+
+    Raises
+    ------
+    PeerError
+        As :func:`derive`.
+    """
+    vault, name = session.home.vault, session.secret("key")
+    if not vault.has(name):
+        found = derive(session)
+        pairs = {sender: secret.hex() for sender, secret in found.pairs.items()}
+        vault.put(name, json.dumps({"key": found.key.secret.hex(), "pairs": pairs}).encode())
+    content = json.loads(vault.get(name))
+    shared = {sender: bytes.fromhex(secret) for sender, secret in content["pairs"].items()}
+    return Secrets(RunKey(bytes.fromhex(content["key"])), shared)
+
+
+def derive(session: Session) -> Secrets:
+    """Return the secrets of the run, which only its agencies can derive.
 
     Raises
     ------
@@ -154,7 +189,7 @@ def run_key(session: Session) -> RunKey:
         An agency's contribution doesn't open, or isn't what it committed to: a reason to abort.
     """
     agreement, me = session.agreement, session.me
-    parts = {me.name: contribution(session).secret}
+    parts, pairs = {me.name: contribution(session).secret}, {}
     assert me.card is not None  # noqa: S101 - every signed agreement has all cards
     private = cards.private_key(session.home.vault, me.card)
     for signed in session.all_said("SIGN"):
@@ -164,7 +199,7 @@ def run_key(session: Session) -> RunKey:
         sealed = message.contributions.get(me.name)
         if sealed is None:
             raise PeerError("protocol.contribution", party=sender)
-        parts[sender], _ = runkey.open_contribution(
+        parts[sender], pairs[sender] = runkey.open_contribution(
             bytes.fromhex(sealed),
             private_key=private,
             expected=message.commitment,
@@ -176,4 +211,5 @@ def run_key(session: Session) -> RunKey:
     for agency in agreement.agencies:
         if agency.name not in parts:
             raise PeerError("protocol.contribution", party=agency.name)
-    return RunKey.derive(parts, agreement=agreement.digest, signs=all_signs(session))
+    key = RunKey.derive(parts, agreement=agreement.digest, signs=all_signs(session))
+    return Secrets(key, pairs)

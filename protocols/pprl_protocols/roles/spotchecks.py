@@ -19,17 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pprl.buffers import fixed_array, fixed_rows
+from pprl.buffers import fixed_array
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
-from pprl.encoded import table_schema
+from pprl.encoded import SEALED, table_schema
 from pprl.errors import ConfigError, InputError, PeerError
 from pprl.io.rows import RowNumbers
-from pprl_protocols import merkle
-from pprl_protocols.pseudonyms import ID_BYTES, Pseudonyms, hex_rows, shuffled
-from pprl_protocols.roles import blobs
-from pprl_protocols.roles.agency import kept_key
+from pprl_protocols import merkle, release
+from pprl_protocols.pseudonyms import Pseudonyms, hex_rows, shuffled
+from pprl_protocols.roles import blobs, releasing
 from pprl_protocols.roles.coordinator import committed_seed
+from pprl_protocols.roles.signing import kept
 from pprl_protocols.seeds import SEED_BYTES
 from pprl_protocols.spotcheck import DRAWN, check_draw, make_draw, positions
 from pprl_protocols.spotcheck_files import Answer, DrawnRecord
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet
     from pprl.io.source import Source
     from pprl_protocols.agreement import Agreement
+    from pprl_protocols.release import Columns
     from pprl_protocols.session import Session
     from pprl_protocols.spotcheck_files import Draw
     from pprl_protocols.transcript import Transcript
@@ -136,6 +137,7 @@ def answer(
     drawn: Draw,
     source: Source,
     columns: Resolved,
+    released: Columns | None = None,
     *,
     threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -148,8 +150,8 @@ def answer(
         The agency's.
     drawn
         The auditor's draw.
-    source, columns
-        The file that was encoded for the run, and its columns.
+    source, columns, released
+        The file that was encoded for the run, and its columns, as for encoding.
     threads, progress
         As for encoding.
 
@@ -166,7 +168,9 @@ def answer(
     if drawn.agency != session.me.name:
         raise PeerError("spotcheck.other", what="draw", field="agency")
     pseudonyms = _kept(session)
-    schema, key = session.agreement.read_schema(), kept_key(session)
+    schema, key = session.agreement.read_schema(), kept(session).key
+    if released is None:
+        released = release.resolve(session.agreement, session.me.name, source, {})
     encoder = Encoder(schema, key.linkage, columns.fields, columns.id_column)
     path = str(source.path)
     with blobs.workshop(session) as folder:
@@ -180,6 +184,8 @@ def answer(
         differ = _first_difference(encoded.ids, pseudonyms.ids)
         if differ is not None:
             raise InputError("spotcheck.other_ids", path=path, row=rows.number(differ))
+        beside = release.read(source, released, count=size, card_key=key.family_card)
+        encoded = releasing.attach(session, encoded, beside, pseudonyms, folder)
         places = positions(drawn.close, drawn.nonce, size=size, count=drawn.records)
         tree, records = _published(encoded, pseudonyms, places)
         del encoded  # it may be a mapped file of the folder
@@ -212,11 +218,9 @@ def _kept(session: Session) -> Pseudonyms:
     if not all(vault.has(name) for name in names):
         raise ConfigError("spotcheck.no_key")
     with vault.reader(names[1]) as stream:
-        kept = Pseudonyms.read(stream)
-    parts = [fixed_rows(each, ID_BYTES) for each in kept.table.column("pseudo").chunks]
-    rows = np.concatenate([np.empty((0, ID_BYTES), np.uint8), *parts])
-    table = kept.table.set_column(0, "pseudo", pa.chunked_array([fixed_array(rows)]))
-    return Pseudonyms(kept.agreement, kept.party, table)
+        found = Pseudonyms.read(stream)
+    table = found.table.set_column(0, "pseudo", pa.chunked_array([fixed_array(found.pseudo)]))
+    return Pseudonyms(found.agreement, found.party, table)
 
 
 def _published(
@@ -231,20 +235,24 @@ def _published(
         inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
         chosen.append(batch.take(pa.array(inside)))
         start += batch.num_rows
-    schema = table_schema(header, encoded.token_kinds)
+    sealed = [field for field in encoded.table.schema if field.name.startswith(SEALED)]
+    schema = table_schema(header, encoded.token_kinds, sealed)
     return merkle.Tree(b"".join(digests)), pa.Table.from_batches(chosen, schema)
 
 
 def _with_paths(
     records: pa.Table, places: Sequence[int], tree: merkle.Tree
 ) -> tuple[DrawnRecord, ...]:
-    ids, filters, *tokens = (column.to_pylist() for column in records.columns)
+    ids, filters, *others = (column.to_pylist() for column in records.columns)
+    count = sum(name.startswith(SEALED) for name in records.column_names)
+    tokens, sealed = others[: len(others) - count], others[len(others) - count :]
     return tuple(
         DrawnRecord(
             position=place,
             id=ids[at],
             filter=_hex(filters[at]),
             tokens=tuple(_hex(column[at]) for column in tokens),
+            sealed=tuple(column[at].hex() for column in sealed),
             path=tuple(tree.path(place)),
         )
         for at, place in enumerate(places)
