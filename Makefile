@@ -18,7 +18,7 @@ demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.registers import MembersOption, RegisterOption, as_register, show_register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ def check(
             readable=False, help="List row, column and reason of every problem here (CSV)."
         ),
     ] = None,
+    register: RegisterOption = None,
+    members: MembersOption = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
@@ -41,19 +44,26 @@ def check(
     from pprl.io.columns import parse_map  # noqa: PLC0415 - commands import what they use
     from pprl.io.source import open_source  # noqa: PLC0415
     from pprl.quality import check as examine  # noqa: PLC0415
+    from pprl.registers.opened import open_named  # noqa: PLC0415
 
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     mapping = parse_map(map_ or [])
+    opened = open_named(source, register, members, mapping)
+    if opened is not None:
+        source, mapping = opened.source, opened.mapping()
     with ExitStack() as stack:
         report = _list_into(rows, data, stack, force=force) if rows else None
         with ui.progress("check.reading") as advance:
             quality = examine(source, mapping, report=report, progress=advance)
     if as_json:
         notes = [{"code": note.code, **note.values} for note in source.notes]
-        ui.out_json({"path": str(data), **asdict(quality), "notes": notes})
+        known = {} if opened is None else {"register": as_register(opened)}
+        ui.out_json({"path": str(data), **asdict(quality), **known, "notes": notes})
         return
     for note in source.notes:
         ui.say(note.code, **note.values)
+    if opened is not None:
+        show_register(opened)
     _show(quality)
     if rows:
         ui.say("check.rows", path=str(rows))

@@ -53,6 +53,12 @@ def new(
         list[str] | None,
         typer.Option(metavar="[NAME=]N", help="How many records an agency may enter."),
     ] = None,
+    release: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FROM:TO:NAME,NAME", help="Attributes handed over for matched families."
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Draft an agreement from a template; asks for what isn't given, at most six questions.
@@ -60,8 +66,10 @@ def new(
     The draft is a text file: read it, edit it, let the others read it. The first party that signs
     publishes it.
     """
-    from pprl.io.atomic import publish  # noqa: PLC0415 - commands import what they use
-    from pprl_protocols.draft import Template, draft, read_parties  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415 - commands import what they use
+
+    from pprl.io.atomic import publish  # noqa: PLC0415
+    from pprl_protocols.draft import Template, draft, read_parties, releases  # noqa: PLC0415
     from pprl_protocols.identity import pretty  # noqa: PLC0415
 
     kind = Template.load(template)
@@ -76,7 +84,9 @@ def new(
         "max-records": max_records or [],
     }
     with publish(out, force=force, inputs=files) as temporary:
-        made = draft(kind, parties, _answers(kind, agencies, given), today=_today())
+        answers = _answers(kind, agencies, given)
+        answers = replace(answers, releases=releases(kind, release or []))
+        made = draft(kind, parties, answers, today=_today())
         temporary.write_text(made.to_toml(), encoding="utf-8")
     ui.say("agreement.drafted", path=str(out), run=made.run)
     ui.say("agreement.digest_is", digest=pretty(made.digest))
@@ -210,7 +220,8 @@ def show_agreement(found: Agreement) -> None:
         ("target", target),
         ("mode", ui.sentence(f"agreement.mode_{disclosure.mode}", cell=disclosure.minimum_cell)),
         ("strata", ", ".join(disclosure.strata) or "-"),
-        ("released", "; ".join(map(str, _released(found))) or "-"),
+        ("released", "; ".join(_released(found)) or "-"),
+        ("families", ui.sentence(f"agreement.families_{str(disclosure.families).lower()}")),
     ):
         label = ui.sentence(f"agreement.label_{name}")
         ui.out(f"{label}: {' '.join(value.split())}")

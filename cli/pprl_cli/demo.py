@@ -20,14 +20,19 @@ from pprl_cli import ui
 from pprl_cli.lab_evaluate import show_evaluation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
+    from pprl.lab.evaluate import Evaluation
+    from pprl.lab.families.simulate import SimulatedFamilies
     from pprl_protocols.identity import PartyFile
 
+KRS_FAMILIES, DTSEN_FAMILIES = 11_973, 60_000
 DTSEN_PER_KRS = 5
 AGENCIES = ("dppkb", "dinsos", "disdik")
+REGISTERS = ("krs", "dtsen", "dapodik")
+RELEASED = "desil,pkh,sembako,pbi_jk,pip"
 COORDINATOR, AUDITOR = "coordinator", "auditor"
 PARTIES, EXCHANGE, DATA = "parties", "exchange", "data"
 _PASSPHRASE = "passphrase"  # noqa: S105 - the name of a file
@@ -37,7 +42,7 @@ _PASSPHRASE_BYTES = 16
 def demo(
     families: Annotated[
         int, typer.Option(min=10, help="KRS families; the DTSEN has five times as many.")
-    ] = 12_000,
+    ] = KRS_FAMILIES,
     parties: Annotated[int, typer.Option(min=2, max=3, help="How many agencies.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same data.")] = 7,
     out: Annotated[
@@ -48,17 +53,21 @@ def demo(
 ) -> None:
     """Show a whole run on synthetic data: agencies, coordinator and auditor, each by itself.
 
-    Every command of every party is shown and can be repeated by hand afterwards. For now every
-    family is represented by one person.
+    Every command of every party is shown and can be repeated by hand afterwards.
     """
-    from pprl.lab.simulate import simulate  # noqa: PLC0415 - commands import what they use
+    from dataclasses import replace  # noqa: PLC0415 - commands import what they use
+
+    from pprl.lab.families.simulate import simulate_families  # noqa: PLC0415
 
     agencies = AGENCIES[:parties]
     _prepare(out, force=force)
-    sizes = [families] + [DTSEN_PER_KRS * families] * (parties - 1)
-    ui.say("demo.simulate", krs=sizes[0], dtsen=sizes[1])
-    made = simulate(sizes, overlap=0.6, damage="dirty", seed=seed, out=out / DATA)
-    registers = dict(zip(agencies, made.paths, strict=True))
+    dtsen = DTSEN_FAMILIES if families == KRS_FAMILIES else DTSEN_PER_KRS * families
+    ui.say("demo.simulate", krs=families, dtsen=dtsen)
+    made = simulate_families(
+        out / DATA, krs=families, dtsen=dtsen, seed=seed, registers=REGISTERS[:parties]
+    )
+    registers = dict(zip(agencies, made.paths.values(), strict=True))
+    records = max(count.rows for count in made.counts.values())
 
     stage = _Stage(out)
     ui.say("demo.homes")
@@ -68,7 +77,7 @@ def demo(
     stage.introduce()
 
     ui.say("demo.agreement")
-    stage.agree(population="penduduk Kutai Timur", max_records=max(sizes))
+    stage.agree(population="penduduk Kutai Timur", max_records=records)
 
     ui.say("demo.encode")
     for name in agencies:
@@ -90,7 +99,14 @@ def demo(
     stage.play(AUDITOR, "audit", out / EXCHANGE, "--trust", pins, alone=True)
 
     ui.say("demo.evaluate")
-    _conclude(overlaps, made.truth_path, digest, as_json=as_json)
+    scores = _evaluated(_Results(registers, overlaps), made)
+    if as_json:
+        shown = {unit: score.as_dict() for unit, score in scores.items()}
+        ui.out_json({"transcript": digest, **shown})
+    else:
+        for unit, score in scores.items():
+            ui.out(ui.sentence(f"demo.{unit}"))
+            show_evaluation(replace(score, calibration=None))  # a first look needs no more
     ui.say("demo.done", path=str(out))
 
 
@@ -175,7 +191,8 @@ class _Stage:
         self.play(
             COORDINATOR, "agreement", "new", *files, "--out", draft,
             "--legal-basis", "synthetic data, no law needed", "--dpia", "demo",
-            "--population", population, "--max-records", str(max_records), alone=True,
+            "--population", population, "--max-records", str(max_records),
+            "--release", f"{AGENCIES[1]}:{AGENCIES[0]}:{RELEASED}", alone=True,
         )  # fmt: skip
         to_publish = ("agreement", "sign", draft, "--exchange", self._folder / EXCHANGE, "--yes")
         self.play(COORDINATOR, *to_publish)
@@ -223,41 +240,98 @@ def _prepare(out: Path, *, force: bool) -> None:
         raise ConfigError("output.no_folder", path=str(out / DATA), folder=str(out)) from None
 
 
-def _conclude(overlaps: Sequence[Path], truth: Path, digest: str, *, as_json: bool) -> None:
-    """Lay the owners' results side by side, as only a simulation can, and score them."""
-    from dataclasses import replace  # noqa: PLC0415 - commands import what they use
+class _Results:
+    """The results of all owners side by side, as only a simulation can lay them."""
 
-    from pprl.lab.evaluate import evaluate  # noqa: PLC0415
+    def __init__(self, registers: Mapping[str, Path], overlaps: Sequence[Path]) -> None:
+        self._registers = registers
+        self._overlaps = overlaps
 
-    result = evaluate(_matches(overlaps), truth)
-    if as_json:
-        ui.out_json({"transcript": digest, "evaluation": result.as_dict()})
-    else:
-        show_evaluation(replace(result, calibration=None))  # a first look needs no more
+    def persons(self) -> pa.Table:
+        """Return matched persons by match number."""
+        return _groups(
+            [self._read(path, "match", "tier") for path in self._overlaps], "match", "id"
+        )
+
+    def families(self) -> pa.Table:
+        """Return the families that the first two owners matched, by the pair's number."""
+        import pyarrow.compute as pc  # noqa: PLC0415 - commands import what they use
+
+        parts = []
+        for path, register in list(zip(self._overlaps, self._registers.values(), strict=True))[:2]:
+            found = self._read(path, "family")
+            owners = _families_of(register)
+            family = owners.column("family").take(
+                pc.index_in(found.column("id"), owners.column("id"))
+            )
+            parts.append(found.append_column("own", family))
+        return _groups(parts, "family", "own")
+
+    @staticmethod
+    def _read(path: Path, group: str, *more: str) -> pa.Table:
+        import pyarrow as pa  # noqa: PLC0415 - commands import what they use
+        import pyarrow.compute as pc  # noqa: PLC0415
+        from pyarrow import csv  # noqa: PLC0415
+
+        names = ["id", "status", group, *more]
+        text = csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=names,
+            strings_can_be_null=True,
+        )
+        rows = csv.read_csv(path, convert_options=text)
+        return rows.filter(pc.is_valid(rows.column(group)))
 
 
-def _matches(overlaps: Sequence[Path]) -> pa.Table:
-    """Return the matches of all owners: what the match numbers of their files have in common."""
+def _groups(parts: Sequence[pa.Table], group: str, own: str) -> pa.Table:
+    """Return groups as an evaluation takes them: one row for every party's record of a group."""
+    import pyarrow as pa  # noqa: PLC0415 - commands import what they use
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    listed = []
+    for party, rows in enumerate(parts):
+        kept = rows.filter(pc.equal(rows.column("status"), "matched"))
+        # A record in a match of three parties has a row for each of the other two.
+        tier = [("tier", "min")] if "tier" in rows.column_names else []
+        found = kept.group_by([group, own]).aggregate(tier)
+        listed.append(found.append_column("party", pa.array([party] * len(found), pa.int32())))
+    table = pa.concat_tables(listed)
+    numbers = pc.dictionary_encode(table.column(group).combine_chunks()).indices
+    columns = {
+        "group": numbers.cast(pa.int64()),
+        "party": table.column("party"),
+        "id": table.column(own),
+    }
+    if "tier_min" in table.column_names:
+        columns["tier"] = table.column("tier_min")
+    return pa.table(columns)
+
+
+def _families_of(register: Path) -> pa.Table:
+    """Return which family every record of a register belongs to."""
+    import pyarrow as pa  # noqa: PLC0415 - commands import what they use
+
+    from pprl.io.columns import recognise  # noqa: PLC0415
+    from pprl.io.source import open_source  # noqa: PLC0415
+
+    source = open_source(register)
+    roles = recognise(source.columns).roles
+    batches = [batch.table for batch in source.batches([roles["id"], roles["family_id"]])]
+    return pa.Table.from_batches(batches).rename_columns(["id", "family"])
+
+
+def _evaluated(results: _Results, made: SimulatedFamilies) -> dict[str, Evaluation]:
+    """Score persons and families against the truth that a simulation knows."""
     import pyarrow as pa  # noqa: PLC0415 - commands import what they use
     import pyarrow.compute as pc  # noqa: PLC0415
     from pyarrow import csv  # noqa: PLC0415
 
-    names = ("id", "status", "tier", "match")
-    text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
-    parts = []
-    for party, path in enumerate(overlaps):
-        rows = csv.read_csv(path, convert_options=text)
-        rows = rows.filter(pc.equal(rows.column("status"), "matched"))
-        # A record in a match of three parties has a row for each of the other two.
-        found = rows.group_by(["match", "id"]).aggregate([("tier", "min")])
-        parts.append(found.append_column("party", pa.array([party] * len(found), pa.int32())))
-    table = pa.concat_tables(parts)
-    group = pc.dictionary_encode(table.column("match").combine_chunks()).indices
-    return pa.table(
-        {
-            "group": group.cast(pa.int64()),
-            "party": table.column("party"),
-            "id": table.column("id"),
-            "tier": table.column("tier_min"),
-        }
-    )
+    from pprl.lab.evaluate import evaluate  # noqa: PLC0415
+
+    persons = evaluate(results.persons(), made.truth_path)
+    text = csv.ConvertOptions(column_types={"family": pa.string()})
+    truth = csv.read_csv(made.truth_families_path, convert_options=text)
+    truth = truth.rename_columns(["party", "id", "entity"])
+    truth = truth.filter(pc.less(truth.column("party"), 2))  # as results.families
+    families = evaluate(results.families(), truth)
+    return {"persons": persons, "families": families}

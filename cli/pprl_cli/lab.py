@@ -9,6 +9,7 @@ import typer
 
 from pprl_cli import ui
 from pprl_cli.lab_evaluate import evaluate
+from pprl_cli.lab_families import simulate_families
 from pprl_cli.lab_link import link, threshold
 from pprl_cli.lab_tune import tune
 
@@ -135,6 +136,7 @@ def encode(
         ui.say("encode.empty", count=summary.empty)
 
 
+lab.command()(simulate_families)
 lab.command()(link)
 lab.command()(threshold)
 lab.command()(evaluate)

@@ -19,6 +19,7 @@ import typer
 from pprl_cli import quiet, ui
 from pprl_cli.agency import check
 from pprl_cli.agreeing import agreement
+from pprl_cli.assigning import assign
 from pprl_cli.auditor import audit
 from pprl_cli.demo import demo
 from pprl_cli.ending import abort, close, dispute, purge, sync
@@ -49,6 +50,7 @@ app.command()(check)
 app.command()(encode)
 app.command()(link)
 app.command()(receive)
+app.command()(assign)
 for ending in (close, abort, dispute, purge):
     app.command()(ending)
 app.command()(sync)

@@ -65,6 +65,7 @@ def status(
         agreement_text,
         own_party,
         read_logs,
+        second_story,
         settled,
     )
 
@@ -80,7 +81,7 @@ def status(
     agreement = Agreement.from_bytes(agreement_text(found.exchange, found.run, kept))
     me = own_party(agreement, who)
     seat = Seat(agreement, me.name, kept.entries())
-    faults = read_logs(seat.take, found.exchange, found.run)
+    faults = read_logs(seat.take, found.exchange, found.run) + second_story(seat, kept)
     outcome = settled(seat.outcome(), kept)
     step = Next() if faults else _next(seat, me.role, outcome, kept, _again(run, home))
     if as_json:

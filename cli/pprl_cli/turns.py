@@ -22,6 +22,7 @@ from pprl_cli.party import (
     RunOption,
     at_work,
 )
+from pprl_cli.registers import MembersOption, RegisterOption
 
 if TYPE_CHECKING:
     from pprl.encode.columns import Resolved
@@ -47,6 +48,8 @@ def encode(
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="Say which column a field is."),
     ] = None,
+    register: RegisterOption = None,
+    members: MembersOption = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
@@ -78,6 +81,7 @@ def encode(
         if session.said("ENCODINGS", session.me.name) is not None:
             ui.say("run.said_before", kind="ENCODINGS")
             return
+        source, mapping = as_agreed(session, source, register, members, mapping)
         columns, released = resolve_all(session, source, mapping, id_column)
         with ui.progress("encode.encoding") as advance:
             summary = agency.encode(
@@ -92,6 +96,33 @@ def encode(
         ui.say("encode.released", name=name, column=column)
     done = "encode.dry_run" if dry_run else "encode.published"
     ui.say(done, records=summary.records, coordinator=coordinator)
+
+
+def as_agreed(
+    session: Session,
+    source: Source,
+    register: str | None,
+    members: Path | None,
+    mapping: dict[str, str],
+) -> tuple[Source, dict[str, str]]:
+    """Return a register with one row per person, and which column is what.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As :func:`pprl.registers.opened.open_named`; the agreement releases what the register's
+        profile doesn't allow.
+    """
+    from pprl.registers.opened import open_named  # noqa: PLC0415 - commands import what they use
+
+    opened = open_named(source, register, members, mapping)
+    if opened is None:
+        return source, mapping
+    me = session.me.name
+    handed = [one.name for one in session.agreement.disclosure.attributes if one.from_ == me]
+    if register is not None:
+        opened.refuse_others(handed)
+    return opened.source, opened.mapping(handed)
 
 
 def resolve_all(

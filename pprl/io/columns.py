@@ -63,6 +63,29 @@ def role_of(header: str) -> str | None:
     return claim.role if claim else None
 
 
+def header_key(header: str) -> str:
+    """Return what makes two headers the same: letters and digits, without case and parentheses.
+
+    >>> header_key("No. KK *") == header_key("no_kk")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", header).lower()
+    plain = _ASIDE.sub(" ", folded)
+    letters = "".join(filter(str.isalnum, plain))
+    return letters or "".join(filter(str.isalnum, folded))
+
+
+def ranks_of(role: str, *, of_head: bool = False) -> Mapping[str, int]:
+    """Return the headers of a role, as :func:`header_key` has them, with their ranks.
+
+    ``of_head`` asks for those that describe the head of the family instead.
+    """
+    claims = _table()[0].items()
+    return {
+        key: claim.rank for key, claim in claims if claim.role == role and claim.of_head == of_head
+    }
+
+
 def recognise(
     columns: Sequence[str],
     mapping: Mapping[str, str] = MappingProxyType({}),
@@ -96,7 +119,7 @@ def recognise(
     found = {field: _mapped(column, columns) for field, column in mapping.items()}
     found |= _recognised(columns, taken=frozenset(found))
     for field in extra:
-        same = [column for column in columns if _key(column) == _key(field)]
+        same = [column for column in columns if header_key(column) == header_key(field)]
         if same and field not in found:
             found[field] = _only(field, same)
     used = set(found.values())
@@ -154,7 +177,7 @@ def _only(field: str, columns: Sequence[str]) -> str:
 def _mapped(column: str, columns: Sequence[str]) -> str:
     if column in columns:
         return column
-    same = [name for name in columns if _key(name) == _key(column)]
+    same = [name for name in columns if header_key(name) == header_key(column)]
     if len(same) != 1:
         if not any(map(_claim, columns)):
             # Perhaps there is no header, and what looks like column names is a person.
@@ -171,16 +194,9 @@ def _nearest(wanted: str, known: list[str]) -> str:
     return ", ".join(close or known[:_LISTED])
 
 
-def _key(header: str) -> str:
-    folded = unicodedata.normalize("NFKC", header).lower()
-    plain = _ASIDE.sub(" ", folded)
-    letters = "".join(filter(str.isalnum, plain))
-    return letters or "".join(filter(str.isalnum, folded))
-
-
 def _claim(header: str) -> _Claim | None:
     claims, _, prefixes = _table()
-    key = _key(header)
+    key = header_key(header)
     if key in claims:
         return claims[key]
     shorter = (key.removeprefix(prefix) for prefix in prefixes if key.startswith(prefix))
@@ -197,9 +213,9 @@ def _table() -> tuple[Mapping[str, _Claim], tuple[str, ...], tuple[str, ...]]:
         ranked += [(True, equal) for equal in lists.get("of_head", ())]
         for rank, (of_head, equal) in enumerate(ranked):
             for header in equal:
-                claim = claims.setdefault(_key(header), _Claim(role, rank, of_head))
+                claim = claims.setdefault(header_key(header), _Claim(role, rank, of_head))
                 if claim.role != role:
                     message = f"columns.toml gives {header!r} to {claim.role} and to {role}"
                     raise ValueError(message)
-    prefixes = sorted(map(_key, table["prefixes"]["neutral"]), key=len, reverse=True)
+    prefixes = sorted(map(header_key, table["prefixes"]["neutral"]), key=len, reverse=True)
     return claims, tuple(table["roles"]), tuple(prefixes)

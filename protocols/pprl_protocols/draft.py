@@ -13,12 +13,12 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pprl.errors import ConfigError, PeerError
 from pprl.schema import Schema
 from pprl_protocols import limits
-from pprl_protocols.agreement import Agreement, Decision, Disclosure, Party
+from pprl_protocols.agreement import Agreement, Decision, Disclosure, Party, ReleasedAttribute
 from pprl_protocols.card import Card
 from pprl_protocols.fields import Part
 from pprl_protocols.identity import SUFFIX, PartyFile
@@ -45,6 +45,8 @@ class Template(Part):
         Validity and deadlines, in days from today.
     decision, disclosure
         As in the agreement.
+    released
+        Attributes that runs of this kind hand over, by name: width in bytes.
     """
 
     purpose: str
@@ -55,6 +57,7 @@ class Template(Part):
     audit_days: int
     decision: Decision
     disclosure: Disclosure
+    released: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str) -> Template:
@@ -85,6 +88,8 @@ class Answers:
         Last day of the run.
     population, max_records
         By agency.
+    releases
+        What is handed over, from whom to whom.
     """
 
     purpose: str
@@ -93,6 +98,36 @@ class Answers:
     valid_until: date
     population: Mapping[str, str]
     max_records: Mapping[str, int]
+    releases: Sequence[ReleasedAttribute] = ()
+
+
+def releases(template: Template, options: Sequence[str]) -> list[ReleasedAttribute]:
+    """Read ``FROM:TO:NAME,NAME=BYTES,...``: what one agency hands to another.
+
+    Raises
+    ------
+    ConfigError
+        An option isn't of that form, or the template knows no width for a name.
+    """
+    found = []
+    for option in options:
+        ends = option.split(":")
+        if len(ends) != len(("from", "to", "names")):
+            raise ConfigError("agreement.release_form", option=option)
+        for item in ends[2].split(","):
+            name, _, width = item.partition("=")
+            if not (width or name in template.released):
+                known = ", ".join(template.released) or "-"
+                raise ConfigError("agreement.release_width", name=name, known=known)
+            if width and not width.isdigit():
+                raise ConfigError("agreement.release_form", option=option)
+            ends_and_name = {"from": ends[0], "to": ends[1], "name": name}
+            size = int(width) if width else template.released[name]
+            try:
+                found.append(ReleasedAttribute.model_validate({**ends_and_name, "bytes": size}))
+            except ValidationError:
+                raise ConfigError("agreement.release_form", option=option) from None
+    return found
 
 
 def templates() -> list[str]:
@@ -198,7 +233,9 @@ def draft(
         schema_text=schema.text,
         schema_digest=schema.digest,
         decision=template.decision,
-        disclosure=template.disclosure,
+        disclosure=template.disclosure.model_copy(
+            update={"attributes": (*template.disclosure.attributes, *answers.releases)}
+        ),
         parties=tuple(full),
     )
     # Written and read: what people get to see is what was checked.

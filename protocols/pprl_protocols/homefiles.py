@@ -26,7 +26,7 @@ from pprl.errors import ConfigError, LimitError
 
 OWNER_FOLDER = 0o700
 OWNER_FILE = 0o600
-TEMPORARY = ".part-"
+TEMPORARY = ".home-part-"
 """How names of unfinished files start."""
 
 _OTHERS = 0o077

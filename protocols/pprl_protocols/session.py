@@ -84,7 +84,11 @@ class Session:
         """Read what was published since, and publish what this party had written down."""
         own = self.folder.entries()
         self.seat = Seat(self.agreement, self.me.name, own)
-        self.faults = [*self._publish(own), *read_logs(self.seat.take, self.exchange, self.run)]
+        self.faults = [
+            *self._publish(own),
+            *read_logs(self.seat.take, self.exchange, self.run),
+            *second_story(self.seat, self.folder),
+        ]
         if self.faults and not self._tolerant:
             raise self.faults[0]
         outcome = self.outcome
@@ -205,6 +209,14 @@ def settled(outcome: Outcome, kept: RunFolder) -> Outcome:
         ended_by = tuple(sorted({*outcome.aborted_by, *kept.aborted}))
         return replace(outcome, state="aborted", digest=None, aborted_by=ended_by)
     return outcome
+
+
+def second_story(seat: Seat, kept: RunFolder) -> list[PeerError]:
+    """Return that the CLOSE shown here isn't the one that this party has compared."""
+    shown = seat.outcome().digest
+    if shown is None or kept.compared in {None, shown}:
+        return []
+    return [PeerError("protocol.other_close", party=seat.agreement.coordinator.name)]
 
 
 def agreement_text(exchange: Exchange, run: str, folder: RunFolder) -> bytes:

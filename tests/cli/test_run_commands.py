@@ -114,6 +114,7 @@ def linked(signed, tmp_path_factory):
 def test_a_run_from_signing_to_the_audit(linked, tmp_path):
     desk = linked.copy(tmp_path / "desk")
     for name in AGENCIES:
+        desk.turn(name, "receive", "--out", f"homes/{name}/own.csv")  # into its home, too
         said = desk.turn(name, "receive", "--out", f"{name}.csv").stderr
         assert "Provisional" in said
         assert os.name == "nt" or (desk.folder / f"{name}.csv").stat().st_mode & 0o077 == 0

@@ -89,6 +89,7 @@ def content(**changes):
             "mode": "link",
             "minimum_cell": 10,
             "strata": ["regency"],
+            "families": False,
             "attributes": [{"from": "dinsos", "to": "bkkbn", "name": "decile", "bytes": 2}],
             "publish": ["totals"],
         },

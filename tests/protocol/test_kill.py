@@ -81,7 +81,7 @@ def check_whole(run):
 def check_tidy(run, party):
     """Assert that nothing of the killed process lies around: no plain file above all."""
     for path in run.homes[party].folder.rglob("*"):
-        assert not path.name.startswith((".part-", "work-")), path.name
+        assert not path.name.startswith((".part-", ".home-part-", "work-")), path.name
         assert path.name != "unfinished"
 
 
@@ -163,7 +163,7 @@ def test_a_home_that_was_killed_in_the_making_is_made_again(tmp_path, torn):
             assert error.code == "home.exists"  # noqa: PT017 - or none
             home = Home.open(folder, PASSPHRASE)
         assert Home.open(folder, PASSPHRASE).identity.public_key == home.identity.public_key
-        assert not list(folder.rglob(".part-*"))
+        assert not list(folder.rglob(".*part-*"))
     assert at > 3
 
 
@@ -176,7 +176,7 @@ def test_a_card_that_was_killed_in_the_making_is_made_again(tmp_path):
         home = Home.open(tmp_path / "home", PASSPHRASE)
         card = cards.make(home.identity, home.vault, created=TODAY)
         assert len(cards.private_key(home.vault, card)) == 96
-        assert not list(home.folder.rglob(".part-*"))
+        assert not list(home.folder.rglob(".*part-*"))
     assert at > 3
 
 

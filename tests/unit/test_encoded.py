@@ -139,7 +139,7 @@ def test_reserved_columns_are_accepted(tmp_path):
     table = make().table
     table = table.append_column("block.day", pa.array([bytes(8)] * 3, pa.binary(8)))
     table = table.append_column("stratum.kecamatan", pa.array(["1", None, "2"]))
-    table = table.append_column("sealed.kemensos", pa.array([b"1", None, b"2"], pa.binary()))
+    table = table.append_column("sealed.kemensos", pa.array([b"1", None, b"2"], pa.binary(1)))
     rewrite(path, table)
     assert EncodedSet.open(path).token_kinds == ("nik",)
 

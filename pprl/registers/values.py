@@ -1,0 +1,114 @@
+"""Cells of a register as typed values: yes and no, numbers, relations, schooling.
+
+A word that isn't known becomes null (not known) and is counted; nothing is guessed.
+
+>>> import pyarrow as pa
+>>> from pprl.registers.profile import load_profile
+>>> dtsen = load_profile("dtsen")
+>>> typed(dtsen, "pkh", pa.array(["1", "Tidak", "?", None])).values.to_pylist()
+[True, False, None, None]
+>>> typed(dtsen, "desil", pa.array(["3", "Desil 4", "5.0"])).values.to_pylist()
+[3, 4, 5]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pprl.registers.words import word_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pprl.registers.profile import Profile
+
+_FLOAT_TAIL = r"\.0+$"
+_WHOLE = r"^\D*?(?P<number>-?\d{1,15})(?:[.,]0+)?\D*$"
+_DECIMAL = r"^-?\d{1,12}(?:[.,]\d{1,12})?$"
+_TYPES = {"integer": pa.int64(), "number": pa.float64(), "text": pa.string(), "boolean": pa.bool_()}
+
+
+@dataclass(frozen=True, eq=False)
+class Typed:
+    """Values of one column.
+
+    Attributes
+    ----------
+    values
+        In its type; null where nothing is known.
+    unknown
+        bool (n,): cells that hold something that isn't understood.
+    outside
+        bool (n,): numbers outside the fact's range.
+    """
+
+    values: pa.Array
+    unknown: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+
+
+def blanked(cells: pa.Array, words: Sequence[str]) -> pa.Array:
+    """Return cells with null where nothing is said: empty, blank, ``-``."""
+    keys = {word_key(word) for word in words} | {""}
+    return _by_word(cells, pa.string(), lambda text: None if word_key(text) in keys else text)
+
+
+def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = False) -> Typed:
+    """Read a fact of a register, from its own file or released by its owner.
+
+    Parameters
+    ----------
+    profile, name
+        The register, and one of its facts.
+    cells
+        Text.
+    opposite
+        Yes means no.
+    """
+    fact, words = profile.facts[name], profile.known_words
+    kind = fact.type or "text"
+    nothing = {word_key(word) for word in words.blank} | {""}
+    if name in ("relation", "education") or kind == "boolean":
+        which = "boolean" if kind == "boolean" else name
+        meanings: dict[str, object] = dict(words.meaning(which, fact.words))
+        if kind == "boolean":
+            meanings = {word: (meaning == "true") != opposite for word, meaning in meanings.items()}
+        plain = pc.replace_substring_regex(cells, _FLOAT_TAIL, "")
+        values = _by_word(plain, _TYPES[kind], lambda text: meanings.get(word_key(text)))
+    elif kind == "integer":
+        number = pc.struct_field(pc.extract_regex(cells, _WHOLE), "number")
+        values = pc.cast(number, pa.int64())
+    elif kind == "number":
+        right = pc.fill_null(pc.match_substring_regex(cells, _DECIMAL), False)  # noqa: FBT003 - Arrow's own
+        plain = pc.if_else(right, pc.replace_substring(cells, ",", "."), None)
+        values = pc.cast(plain, pa.float64())
+    else:
+        values = blanked(cells, words.blank)
+    said = blanked(cells, sorted(nothing - {""}))
+    unknown = np.asarray(pc.and_(pc.is_valid(said), pc.is_null(values)))
+    outside = np.zeros(len(cells), np.bool_)
+    if fact.range:
+        within = pc.and_(
+            pc.greater_equal(values, fact.range[0]), pc.less_equal(values, fact.range[1])
+        )
+        outside = np.asarray(pc.fill_null(pc.invert(within), False))  # noqa: FBT003 - Arrow's own
+    return Typed(values, unknown, outside)
+
+
+def _by_word(cells: pa.Array, kind: pa.DataType, read: Callable[[str], object]) -> pa.Array:
+    """Read each different text once: registers have few."""
+    coded = pc.dictionary_encode(cells)
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    table = pa.array(
+        [None if text is None else read(text.strip()) for text in coded.dictionary.to_pylist()],
+        kind,
+    )
+    return table.take(coded.indices)
