@@ -22,7 +22,7 @@ from pprl_cli.party import (
     RunOption,
     at_work,
 )
-from pprl_cli.registers import MembersOption, RegisterOption
+from pprl_cli.registers import MembersOption, RegisterOption  # noqa: TC001 - Typer reads annotations
 
 if TYPE_CHECKING:
     from pprl.encode.columns import Resolved

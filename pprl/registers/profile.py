@@ -185,10 +185,10 @@ class Profile(Data):
         for role in (*self.identifying, *self.roles):
             if role not in roles():
                 yield f"{role} is no role; the roles are {', '.join(roles())}"
+        yield from self._problems_of_facts()
         for name in self.release:
             if name not in self.facts:
                 yield f"release.{name} isn't among the facts"
-        yield from self._problems_of_facts()
         yield from self._problems_of_members()
         tables = known_columns()
         if self.presence and self.presence.column not in tables["members"]:
@@ -254,10 +254,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
         return _parsed(built_in.read_text("utf-8"), given, f"{given}.toml")
     path = Path(name_or_path)
     if path.suffix.lower() != ".toml" and not path.is_file():
-        near = difflib.get_close_matches(given.lower(), names(), n=1)
-        raise ConfigError(
-            "register.unknown", name=given, known=", ".join(names()), near=near[0] if near else "-"
-        )
+        raise ConfigError("register.unknown", name=given, known=", ".join(names()))
     return _parsed(read_text(path), path.stem, str(path))
 
 
@@ -295,7 +292,7 @@ def refusal(path: str, error: ValidationError, keys: type[BaseModel]) -> ConfigE
     """Return the error to raise for the first problem found in a file."""
     first = error.errors(include_url=False, include_input=False)[0]
     problem = first["msg"].removeprefix("Value error, ")
-    where = place(first["loc"]) if first["loc"] else "-"
+    where = place(first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(first["loc"][-1]), _all_keys(keys), n=1)
         problem = "nothing is called that here" + (f"; did you mean {near[0]}?" if near else "")

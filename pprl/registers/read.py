@@ -126,7 +126,7 @@ def read_register(
 
     Notes
     -----
-    All of it is in memory: some 2 kB a family, 3 seconds for 12,000 families.
+    All of it is in memory: some 2 kB a family, half a second for 12,000 families.
     """
     people = persons(source, profile, mapping, members, members_path)
     of_persons = people if isinstance(people, PersonsSource) else None

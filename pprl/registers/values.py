@@ -108,7 +108,7 @@ def _by_word(cells: pa.Array, kind: pa.DataType, read: Callable[[str], object]) 
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.combine_chunks()
     table = pa.array(
-        [None if text is None else read(text.strip()) for text in coded.dictionary.to_pylist()],
+        [None if text is None else read(text) for text in coded.dictionary.to_pylist()],
         kind,
     )
     return table.take(coded.indices)

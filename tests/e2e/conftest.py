@@ -89,7 +89,6 @@ class Browser:
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
         )
-        self.call("Emulation.setEmulatedMedia", {"media": "screen"})
         self.events.clear()
         self.call("Page.navigate", {"url": path.as_uri()})
         seen = []
@@ -115,6 +114,7 @@ class Browser:
 
     def print(self, path):
         """Save the page as PDF, on the paper that the page asks for."""
+        self.call("Emulation.clearDeviceMetricsOverride")
         printed = self.call(
             "Page.printToPDF", {"preferCSSPageSize": True, "printBackground": False}
         )

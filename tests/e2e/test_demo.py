@@ -28,7 +28,12 @@ def test_three_agencies_run_by_themselves_and_the_audit_passes(tmp_path):
     assert "PASS" in done.stderr
     agencies = ("dppkb", "dinsos", "disdik")
     folder = tmp_path / "d"
-    assert sorted(path.name for path in folder.iterdir()) == ["data", "exchange", "parties"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "data", "exchange", "parties", "summary.json", "worklists",
+    ]  # fmt: skip
+    assert json.loads((folder / "summary.json").read_text()) == result
+    assert set(result["seconds"]) >= {"encode", "link", "audit", "assign"}
+    assert list((folder / "worklists" / "dinas-sosial").glob("*.csv"))
     for name in (*agencies, "coordinator", "auditor"):
         home = folder / "parties" / name
         assert (home / "pins.toml").is_file()

@@ -7,7 +7,8 @@ import pytest
 from pprl import catalogue, errors
 
 ROOT = Path(catalogue.__file__).parent.parent
-SOURCES = [*ROOT.glob("pprl/**/*.py"), *ROOT.glob("cli/**/*.py"), *ROOT.glob("protocols/**/*.py")]
+PATTERNS = ("pprl/**/*.py", "pprl/**/*.html", "cli/**/*.py", "protocols/**/*.py")
+SOURCES = [path for pattern in PATTERNS for path in ROOT.glob(pattern)]
 COMPOSED = (
     "value.",
     "reason.",
@@ -15,6 +16,12 @@ COMPOSED = (
     "evaluate.",
     "check.",
     "explain.",
+    "krs.band_",
+    "krs.column_",
+    "krs.nik_",
+    "krs.role_",
+    "krs.step_",
+    "krs.sure_",
     "link.column_",
     "link.band_",
     "link.recall_",

@@ -105,7 +105,8 @@ def simulate_families(
         Not negative. Another seed is another population.
     registers
         Which to write, in party order; names as in ``tables/family_registers.toml``: ``krs``,
-        ``dtsen``, ``dapodik``, ``emis``, ``pbi_jkn``, ``p3ke``, ``pkh``.
+        ``dtsen``, ``dapodik``, ``emis``, ``pbi_jkn``, ``p3ke``, ``pkh``, ``regsosek``,
+        ``dukcapil``.
     krs_layout
         One row per member, or per family with head, wife and children in columns.
     varied_headers

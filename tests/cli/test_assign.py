@@ -1,0 +1,117 @@
+"""``pprl assign`` as a user runs it, on the results of a demo's run."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PPRL = Path(sys.executable).with_name("pprl")
+DAY = ("--day", "2024-12-31")
+
+
+def pprl(*arguments, cwd, check=0, lang="en"):
+    done = subprocess.run(
+        [str(PPRL), "--lang", lang, *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == check, (arguments, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with a finished demo."""
+    folder = tmp_path_factory.mktemp("assign")
+    pprl("demo", "--families", 150, "--out", "d", cwd=folder)
+    return folder
+
+
+def assign(folder, *more, check=0, data="d/data/krs.csv", lang="en"):
+    at = ("--home", "d/parties/dppkb", "--passphrase-file", "d/parties/dppkb/passphrase")
+    words = ("assign", data, "--run", "d/exchange", *at, *DAY, "--csv-only", *more)
+    return pprl(*words, cwd=folder, check=check, lang=lang)
+
+
+def test_every_family_is_counted_and_lists_are_masked(run, tmp_path):
+    done = json.loads(assign(run, "--out", tmp_path / "w", "--json").stdout)
+    assert sum(done["families"].values()) == 150
+    assert done["families"]["matched"] > 100
+    assert sum(done["institutions"].values()) >= done["assignments"] > 300
+    lists = list((tmp_path / "w").glob("*/*.csv"))
+    assert len({path.parent.name for path in lists}) == len(done["institutions"])
+    with (run / "d/data/krs.csv").open(newline="") as file:
+        niks = {row["nik"] for row in csv.DictReader(file, delimiter=";") if len(row["nik"]) == 16}
+    for path in lists:
+        text = path.read_text()
+        assert not any(nik in text for nik in niks), path.name
+    assert os.name == "nt" or (tmp_path / "w").stat().st_mode & 0o077 == 0
+    assert "exists" in assign(run, "--out", tmp_path / "w", check=2).stderr
+    assign(run, "--out", tmp_path / "w", "--force")
+
+
+def test_a_district_adds_rules_and_a_wrong_one_is_named(run, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        """
+        [[rule]]
+        id = "KT01"
+        need = "pendapatan"
+        unit = "family"
+        when = "desil <= 10"
+        priority = 1
+        program = "Kunjungan"
+        institution = ["Kantor Camat"]
+        legal_basis = "uji"
+        verified = "no"
+        valid_from = 2024-01-01
+        facts = ["desil"]
+        """
+    )
+    done = json.loads(assign(run, "--out", tmp_path / "w", "--rules", own, "--json").stdout)
+    assert done["institutions"]["Kantor Camat"] > 100
+    own.write_text(own.read_text().replace("desil <= 10", "dsil <= 10"))
+    said = assign(run, "--out", tmp_path / "x", "--rules", own, check=2).stderr
+    assert "KT01" in said
+    assert "dsil" in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_run_after_a_run_says_what_is_new(run, tmp_path):
+    assign(run, "--out", tmp_path / "first")
+    again = assign(run, "--out", tmp_path / "second", "--previous", tmp_path / "first", "--json")
+    changes = json.loads(again.stdout)["changes"]
+    assert set(changes) == {"kept"}
+    said = assign(run, "--out", tmp_path / "x", "--previous", run / "d/data", check=3).stderr
+    assert said
+
+
+def test_a_result_counts_only_when_the_run_is_closed(run, tmp_path):
+    shutil.copytree(run / "d", tmp_path / "d")
+    [log] = tmp_path.glob("d/exchange/*/log/coordinator")
+    (log / "000002.json").unlink()
+    for seen in tmp_path.glob("d/parties/dppkb/runs/*/compared"):
+        seen.unlink()
+    said = assign(tmp_path, "--out", "w", check=7).stderr
+    assert "--provisional" in said
+    assert not (tmp_path / "w").exists()
+    done = json.loads(assign(tmp_path, "--out", "w", "--provisional", "--json").stdout)
+    assert done["provisional"]
+
+
+def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
+    out = ("--out", tmp_path / "w")
+    other = assign(run, *out, data="d/data/dtsen.csv", check=3).stderr
+    assert "records that this file doesn't have" in other or "dtsen.csv" in other
+    assert "nothing" in assign(run, *out, "--register", "nothing", check=2).stderr
+    assert "2026-12-31" in assign(run, *out, "--day", "kemarin", check=2).stderr
+    assert "village" in assign(run, *out, "--split", "rt", check=2).stderr
+    assert assign(run, *out, "--review", "nowhere.csv", check=3).stderr
+    assert not (tmp_path / "w").exists()
+    shown = assign(run, *out, "--split", "companion", lang="id").stderr
+    assert "keluarga" in shown
