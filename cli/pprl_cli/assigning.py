@@ -19,6 +19,7 @@ from pprl_cli.party import (
     RunOption,
     at_work,
 )
+from pprl_cli.registers import MembersOption  # noqa: TC001 - typer reads annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ def assign(
     register: Annotated[
         str, typer.Option(help="What kind of register it is: a name, or a profile of your own.")
     ] = "krs",
+    members: MembersOption = None,
     home: HomeOption = None,
     rules: Annotated[
         list[Path] | None,
@@ -79,8 +81,6 @@ def assign(
 
     A match that is to be reviewed gets no intervention before both owners have decided it.
     """
-    from pprl.registers.read import read_register  # noqa: PLC0415
-
     from pprl.interventions.assign import assign as apply_rules  # noqa: PLC0415 - commands import what they use
     from pprl.interventions.matched import with_matches  # noqa: PLC0415
     from pprl.interventions.previous import compare, read_previous  # noqa: PLC0415
@@ -95,6 +95,8 @@ def assign(
     from pprl.io.columns import parse_map  # noqa: PLC0415
     from pprl.io.source import open_source  # noqa: PLC0415
     from pprl.registers.profile import load_profile  # noqa: PLC0415
+    from pprl.registers.read import read_register  # noqa: PLC0415
+    from pprl.registers.slots import load_members  # noqa: PLC0415
 
     today = _day(day)
     parts = _split(split)
@@ -106,15 +108,16 @@ def assign(
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     with at_work(run, home, passphrase_file, passphrase_fd) as session:
         found = _result(session, provisional=provisional)
-    families, members, notes = read_register(
-        source, profile, day=today, mapping=parse_map(map_ or [])
-    )
+    families, people, notes = read_register(
+        source, profile, day=today, mapping=parse_map(map_ or []),
+        members=load_members(members) if members else None, members_path=members,
+    )  # fmt: skip
     for note in notes:
         ui.say(note.code, **note.values)
-    families = number_cases(with_matches(families, members, found))
+    families = number_cases(with_matches(families, people, found))
     reviewed = apply_decisions(families, decisions, path=review or Path())
     done = apply_rules(
-        reviewed.families, members, rule_set, day=today, language=ui.language(), villages=listed
+        reviewed.families, people, rule_set, day=today, language=ui.language(), villages=listed
     )
     compared = None if earlier is None else compare(done, earlier)
     written = write_worklists(

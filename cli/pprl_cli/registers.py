@@ -33,7 +33,8 @@ MembersOption = Annotated[
 def show_register(opened: Opened) -> None:
     """Say what a register's profile recognised, and what of it may be released."""
     language = ui.language()
-    ui.out(ui.sentence("check.register", title=getattr(opened.profile.title, language)))
+    if opened.named:
+        ui.out(ui.sentence("check.register", title=getattr(opened.profile.title, language)))
     if opened.file.by_family:
         members = ", ".join(each.name for each in opened.file.members)
         ui.out(ui.sentence("check.one_row_family", members=members))
@@ -52,7 +53,8 @@ def show_register(opened: Opened) -> None:
     if identifying:
         ui.out(ui.sentence("check.identifying", columns=identifying))
     leaving = opened.releasable(language)
-    ui.out(ui.sentence("check.may_leave" if leaving else "check.nothing_leaves"))
+    if opened.named:
+        ui.out(ui.sentence("check.may_leave" if leaving else "check.nothing_leaves"))
     if leaving:
         titles = [ui.sentence(f"check.{name}") for name in ("field", "column", "bytes", "meaning")]
         ui.table(titles, leaving)
@@ -62,7 +64,7 @@ def show_register(opened: Opened) -> None:
 def as_register(opened: Opened) -> dict[str, object]:
     """Return the same for JSON."""
     return {
-        "name": opened.profile.name,
+        "name": opened.profile.name if opened.named else None,
         "by_family": opened.file.by_family,
         "columns": dict(_columns(opened)),
         "unrecognised": list(opened.file.unrecognised),

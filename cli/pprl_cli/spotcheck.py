@@ -23,7 +23,11 @@ from pprl_cli.party import (
     at_work,
     find_run,
 )
-from pprl_cli.turns import resolve_all
+from pprl_cli.registers import (  # noqa: TC001 - typer reads annotations at run time
+    MembersOption,
+    RegisterOption,
+)
+from pprl_cli.turns import as_agreed, resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +102,8 @@ def answer(
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="As when the file was encoded."),
     ] = None,
+    register: RegisterOption = None,
+    members: MembersOption = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
@@ -122,6 +128,7 @@ def answer(
         temporary = files.enter_context(publish(out, force=force, inputs=[draw, data]))
         listed = rows and files.enter_context(publish(rows, force=force, inputs=[draw, data]))
         with at_work(run, home, passphrase_file, passphrase_fd) as session:
+            source, mapping = as_agreed(session, source, register, members, mapping)
             columns, released = resolve_all(session, source, mapping, id_column)
             with ui.progress("encode.encoding") as advance:
                 given = spotchecks.answer(

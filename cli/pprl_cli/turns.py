@@ -120,7 +120,7 @@ def as_agreed(
         return source, mapping
     me = session.me.name
     handed = [one.name for one in session.agreement.disclosure.attributes if one.from_ == me]
-    if register is not None:
+    if opened.named:
         opened.refuse_others(handed)
     return opened.source, opened.mapping(handed)
 

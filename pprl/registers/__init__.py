@@ -8,6 +8,8 @@
 :mod:`~.persons`       a file with one row per family as one row per person
 :mod:`~.values`        cells as typed values
 :mod:`~.places`        codes of kecamatan and desa, put together
+:mod:`~.opened`        a register opened with its profile, for check and encode
+:mod:`~.grouping`      rows of families
 :mod:`~.read`          families and members, as the rules need them
 :mod:`~.presence`      what it says to stand in a register, or not to
 =====================  ========================================================================

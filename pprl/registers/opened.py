@@ -13,7 +13,7 @@ profiles which column is which role, and which is an attribute that an agreement
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError
@@ -49,6 +49,8 @@ class Opened:
         What the columns of ``source`` are; ``file`` where these are the same.
     rest
         What the analyst mapped and the register doesn't know.
+    named
+        Whether the analyst said what register it is, and not only whose columns are whose.
     """
 
     source: Source
@@ -56,6 +58,7 @@ class Opened:
     file: Recognised
     people: Recognised
     rest: Mapping[str, str]
+    named: bool = True
 
     def mapping(self, attributes: Collection[str] = ()) -> dict[str, str]:
         """Return role, and fact among ``attributes``, -> column of ``source``."""
@@ -80,7 +83,12 @@ class Opened:
                 )
 
     def releasable(self, language: Language) -> list[tuple[str, str, int, str]]:
-        """Return attribute, column, longest value in bytes and meaning of what may leave."""
+        """Return attribute, column, longest value in bytes and meaning of what may leave.
+
+        Nothing of a register that isn't named: its profile would say.
+        """
+        if not self.named:
+            return []
         facts = {**self.people.facts, **self.file.facts}
         return [
             (name, facts[name], each.bytes, getattr(each.meaning, language))
@@ -156,4 +164,5 @@ def open_named(
         return None
     profile = load_profile(register or _PLAIN)
     given = None if members is None else load_members(members)
-    return open_register(source, profile, mapping, given, source.path)
+    opened = open_register(source, profile, mapping, given, source.path)
+    return replace(opened, named=register is not None)

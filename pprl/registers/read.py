@@ -33,6 +33,7 @@ from pprl.io.source import Note
 from pprl.normalise.date import DateColumn, DateTally, normalise_date
 from pprl.normalise.nik import NikColumn, NikStatus, normalise_nik
 from pprl.normalise.sex import FEMALE, MALE, normalise_sex
+from pprl.registers.grouping import Families, any_true, first_known, grouped, heads
 from pprl.registers.persons import (
     MEMBER,
     PersonsSource,
@@ -143,7 +144,7 @@ def read_register(
     if of_persons is not None:
         above = _Cells(source, of_families)
         ids = family_ids(source, above.rows, above.role("family_id"))
-        families = _grouped(ids)
+        families = grouped(ids)
         family_of = cells.role("family_id")
     else:
         above = cells
@@ -152,7 +153,7 @@ def read_register(
             reading.notes.append(Note("register.by_card"))
     member_table = reading.members(cells, family_of)
     family_table = reading.families(above, families)
-    head = _heads(families, member_table)
+    head = heads(families, member_table)
     place = family_table.column_names.index("row")
     family_table = family_table.add_column(place, "head", head)
     return Register(family_table, member_table, (*people.notes, *reading.notes))
@@ -189,35 +190,19 @@ class _Cells:
         return self._columns[name]
 
 
-class _Families(NamedTuple):
-    """Which family each row belongs to."""
-
-    ids: pa.Array  # (families,), in order of first appearance
-    codes: NDArray[np.int64]  # (rows,): place in ``ids``
-    firsts: NDArray[np.int64]  # (families,): first row
-
-
-def _grouped(keys: pa.Array) -> _Families:
-    coded = pc.dictionary_encode(keys)
-    codes = np.asarray(coded.indices).astype(np.int64)
-    firsts = np.full(len(coded.dictionary), len(codes), np.int64)
-    np.minimum.at(firsts, codes, np.arange(len(codes)))
-    return _Families(coded.dictionary, codes, firsts)
-
-
-def _families(cells: _Cells, profile: Profile, source: Source) -> tuple[pa.Array, _Families]:
+def _families(cells: _Cells, profile: Profile, source: Source) -> tuple[pa.Array, Families]:
     """Return the family of each member, and the families, of a file with a row for each member."""
     given = cells.role("family_id")
     if given is not None and profile.unit == "family":
         ids = family_ids(source, cells.rows, given)
-        return ids, _grouped(ids)
+        return ids, grouped(ids)
     ids = _member_ids(cells)
     card = cells.role("kk_number")
     keys = pc.binary_join_element_wise("#", row_texts(cells.rows), "")
     if card is not None:
         judged = normalise_nik(card)
         keys = pc.if_else(pa.array(_is_usable(judged)), _digits(judged), keys)
-    found = _grouped(keys)
+    found = grouped(keys)
     named = ids.take(pa.array(found.firsts))
     return named.take(pa.array(found.codes)), found._replace(ids=named)
 
@@ -257,7 +242,7 @@ class _Reading:
             made.setdefault(presence.column, pa.repeat(pa.scalar(True), count))  # noqa: FBT003 - a scalar
         return pa.table(made | {"row": pa.array(cells.rows)})
 
-    def families(self, cells: _Cells, families: _Families) -> pa.Table:
+    def families(self, cells: _Cells, families: Families) -> pa.Table:
         """Return the table of families, without their heads."""
         made: dict[str, pa.Array] = {"family": families.ids}
         every = self._places(cells)
@@ -265,14 +250,14 @@ class _Reading:
         if card is not None:
             every = {"kk_number": blanked(card, self._profile.known_words.blank)} | every
         for name, values in every.items():
-            made[name], _ = _first_known(values, families)
+            made[name], _ = first_known(values, families)
         for name, fact in self._profile.family_facts.items():
             if name not in cells.found.facts:
                 continue
             values = self._fact(cells, name)
             if fact.any_member:
-                values = pc.if_else(_any_true(values, families), True, values)  # noqa: FBT003 - Arrow's own
-            made[name], differing = _first_known(values, families)
+                values = pc.if_else(any_true(values, families), True, values)  # noqa: FBT003 - Arrow's own
+            made[name], differing = first_known(values, families)
             if differing:
                 column = cells.found.facts[name]
                 self._note("register.disagree", column=column, families=differing)
@@ -371,34 +356,6 @@ def _member_ids(cells: _Cells) -> pa.Array:
     """Return the ids of records as encoding has them: a column's, else row numbers."""
     given = cells.role("id")
     return row_texts(cells.rows) if given is None else given
-
-
-def _first_known(values: pa.Array, families: _Families) -> tuple[pa.Array, int]:
-    """Return the first value of each family that isn't null, and in how many others differ."""
-    known = np.flatnonzero(np.asarray(pc.is_valid(values)))
-    places = np.full(len(families.ids), -1, np.int64)
-    places[families.codes[known[::-1]]] = known[::-1]
-    takes = pa.array(places, mask=places < 0)
-    coded = np.asarray(pc.fill_null(pc.dictionary_encode(values).indices, -1))
-    of_family = families.codes[known]
-    differs = coded[known] != coded[places[of_family]]
-    return values.take(takes), int(np.unique(of_family[differs]).size)
-
-
-def _any_true(values: pa.Array, families: _Families) -> pa.Array:
-    found = np.zeros(len(families.ids), np.bool_)
-    found[families.codes[np.asarray(pc.fill_null(values, False))]] = True  # noqa: FBT003 - Arrow's own
-    return pa.array(found[families.codes])
-
-
-def _heads(families: _Families, members: pa.Table) -> pa.Array:
-    """Return the name of the first head of each family."""
-    is_head = np.asarray(pc.fill_null(pc.equal(members.column("relation"), "head"), False))  # noqa: FBT003 - Arrow's own
-    heads = np.flatnonzero(is_head)[::-1]
-    of = pc.index_in(members.column("family").take(pa.array(heads)), families.ids)
-    places = np.full(len(families.ids), -1, np.int64)
-    places[np.asarray(of)] = heads
-    return members.column("name").take(pa.array(places, mask=places < 0)).combine_chunks()
 
 
 def _is_usable(niks: NikColumn) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pprl.errors import ConfigError, InputError
-from pprl.io.columns import header_key, ranks_of, recognise, roles
+from pprl.io.columns import header_key, ranks_of, recognise, role_of, roles
 from pprl.registers.profile import IDENTITY
 from pprl.registers.slots import Member, check_members, find_members, is_member_field
 
@@ -111,8 +111,10 @@ def recognise_register(
     else:
         members = find_members(profile, columns, of_members)
         by_family = bool(of_members) or _is_by_family(profile, columns, members)
+    if by_family:
+        _refuse_roles_of_members(where, plain_head=given is None)
     if by_family and given is None:
-        members = _with_plain_head(profile, columns, members)
+        members = _with_plain_head(profile, columns, members, where)
     in_members = (
         {column for each in members for column in each.columns.values()} if by_family else set()
     )
@@ -148,8 +150,19 @@ def _is_by_family(profile: Profile, columns: Sequence[str], members: Sequence[Me
     return bool(others) or not plain
 
 
+def _refuse_roles_of_members(mapping: Mapping[str, str], *, plain_head: bool) -> None:
+    """Refuse to map what isn't one column where members stand in columns, such as their id."""
+    known = (*FAMILY_ROLES, *(IDENTITY if plain_head else ()))
+    for name in mapping:
+        if name in roles() and name not in known:
+            raise ConfigError("columns.unknown_field", field=name, known=", ".join(known))
+
+
 def _with_plain_head(
-    profile: Profile, columns: Sequence[str], members: tuple[Member, ...]
+    profile: Profile,
+    columns: Sequence[str],
+    members: tuple[Member, ...],
+    mapping: Mapping[str, str],
 ) -> tuple[Member, ...]:
     """Give the head the plain columns (NIK, Nama) of a file where all others have their own."""
     head = next((each for each in members if each.relation == "head"), None)
@@ -157,6 +170,7 @@ def _with_plain_head(
     if slot is None:
         return members
     known = dict(head.columns) if head else {}
+    known |= {role: mapping[role] for role in IDENTITY if role in mapping}
     for role in IDENTITY:
         plain = _plain(profile, role, columns)
         if role not in known and len(plain) == 1:
@@ -186,6 +200,8 @@ def _roles(
                 own[role] = column
                 used.add(column)
     free = [name for name in columns if name in own.values() or name not in used]
+    if by_family:  # what else is like a member's column is nobody's here
+        free = [name for name in free if name in own.values() or role_of(name) in wanted]
     recognised = recognise(free, own).roles
     found = {role: recognised[role] for role in recognised if role in wanted}
     names = {}

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from pprl.registers.profile import Profile
 
+_NO_WORD = "[^0-9a-z]+"
 _FLOAT_TAIL = r"\.0+$"
-_WHOLE = r"^\D*?(?P<number>-?\d{1,15})(?:[.,]0+)?\D*$"
+_WORDS_BEFORE = r"^\s*[A-Za-z][^0-9]*"  # "Desil 3", "D-3"
+_WHOLE = r"^\s*(?P<number>-?\d{1,15})(?:[.,]0+)?\D*$"
 _DECIMAL = r"^-?\d{1,12}(?:[.,]\d{1,12})?$"
 _TYPES = {"integer": pa.int64(), "number": pa.float64(), "text": pa.string(), "boolean": pa.bool_()}
 
@@ -56,8 +58,11 @@ class Typed:
 
 def blanked(cells: pa.Array, words: Sequence[str]) -> pa.Array:
     """Return cells with null where nothing is said: empty, blank, ``-``."""
-    keys = {word_key(word) for word in words} | {""}
-    return _by_word(cells, pa.string(), lambda text: None if word_key(text) in keys else text)
+    said = sorted({word_key(word) for word in words} | {""})
+    letters = pc.replace_substring_regex(pc.utf8_lower(cells), _NO_WORD, "")
+    keys = pc.if_else(pc.equal(letters, ""), pc.utf8_trim_whitespace(cells), letters)
+    nothing = pc.is_in(keys, value_set=pa.array(said, pa.string()))
+    return pc.if_else(nothing, pa.scalar(None, pa.string()), cells)
 
 
 def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = False) -> Typed:
@@ -74,7 +79,6 @@ def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = Fals
     """
     fact, words = profile.facts[name], profile.known_words
     kind = fact.type or "text"
-    nothing = {word_key(word) for word in words.blank} | {""}
     if name in ("relation", "education") or kind == "boolean":
         which = "boolean" if kind == "boolean" else name
         meanings: dict[str, object] = dict(words.meaning(which, fact.words))
@@ -83,7 +87,8 @@ def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = Fals
         plain = pc.replace_substring_regex(cells, _FLOAT_TAIL, "")
         values = _by_word(plain, _TYPES[kind], lambda text: meanings.get(word_key(text)))
     elif kind == "integer":
-        number = pc.struct_field(pc.extract_regex(cells, _WHOLE), "number")
+        plain = pc.replace_substring_regex(cells, _WORDS_BEFORE, "")
+        number = pc.struct_field(pc.extract_regex(plain, _WHOLE), "number")
         values = pc.cast(number, pa.int64())
     elif kind == "number":
         right = pc.fill_null(pc.match_substring_regex(cells, _DECIMAL), False)  # noqa: FBT003 - Arrow's own
@@ -91,7 +96,7 @@ def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = Fals
         values = pc.cast(plain, pa.float64())
     else:
         values = blanked(cells, words.blank)
-    said = blanked(cells, sorted(nothing - {""}))
+    said = blanked(cells, words.blank)
     unknown = np.asarray(pc.and_(pc.is_valid(said), pc.is_null(values)))
     outside = np.zeros(len(cells), np.bool_)
     if fact.range:

@@ -16,12 +16,12 @@ COMPOSED = (
     "evaluate.",
     "check.",
     "explain.",
-    "krs.band_",
-    "krs.column_",
-    "krs.nik_",
-    "krs.role_",
-    "krs.step_",
-    "krs.sure_",
+    "krs_report.band_",
+    "krs_report.column_",
+    "krs_report.nik_",
+    "krs_report.role_",
+    "krs_report.step_",
+    "krs_report.sure_",
     "link.column_",
     "link.band_",
     "link.recall_",
@@ -67,7 +67,7 @@ def test_every_sentence_is_used_and_every_code_has_a_sentence():
         if code.endswith((".toml", ".csv", ".json", ".py", ".arrow", ".result"))
     }
     assert known - used - composed == set()
-    assert used - known - files == set()
+    assert used - known - files - set(COMPOSED) == set()
 
 
 @pytest.mark.parametrize("kind", [errors.InputError, errors.PeerError, errors.ConfigError])

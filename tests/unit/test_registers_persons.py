@@ -161,6 +161,14 @@ def test_plain_columns_are_the_heads_where_the_others_have_columns_of_their_own(
     assert found == [(1, "F-01", "1", "BUDI"), (1, "F-02", None, "SITI")]
 
 
+def test_what_the_analyst_maps_to_a_persons_role_is_the_heads():
+    table = {"id_keluarga": ["F"], "si bapak": ["BUDI"], "Nama Istri": ["SITI"], "kode": ["1"]}
+    source = people(table, mapping={"name": "si bapak"})
+    assert rows(source, "id_anggota", "nama") == [(1, "F-01", "BUDI"), (1, "F-02", "SITI")]
+    with pytest.raises(ConfigError, match="no field id;"):
+        people(table, mapping={"id": "kode"})
+
+
 def test_merged_header_rows_of_a_workbook_are_recognised(tmp_path):
     path = tmp_path / "krs.xlsx"
     with xlsxwriter.Workbook(path) as book:

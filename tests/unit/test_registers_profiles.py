@@ -198,7 +198,18 @@ def test_cells_that_say_nothing_are_empty_and_others_stay_as_they_are():
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("3", 3), ("Desil 4", 4), ("10.0", 10), ("2,0", 2), ("1-4", None), ("D", None), ("", None)],
+    [
+        ("3", 3),
+        ("Desil 4", 4),
+        ("10.0", 10),
+        ("D-3", 3),
+        (" 7 ", 7),
+        ("-3", -3),
+        ("2,0", 2),
+        ("1-4", None),
+        ("D", None),
+        ("", None),
+    ],
 )
 def test_numbers_are_read_as_offices_write_them(written, read):
     found = typed(load_profile("dtsen"), "desil", pa.array([written]))
@@ -216,6 +227,9 @@ def test_standing_in_no_school_register_is_out_of_school_at_school_age_alone():
     schools = [load_profile("dapodik"), load_profile("emis")]
     told = with_presence(members, schools, found=["c"], undecided=["f"])
     assert told.column("in_school").to_pylist() == [None, False, True, None, None, None]
+    known = members.append_column("in_school", pa.array([True] * 6))
+    told = with_presence(known, schools, found=["c"], undecided=["f"])
+    assert told.column("in_school").to_pylist() == [True, False, True, True, True, None]
 
 
 def test_registers_that_say_different_things_by_presence_dont_go_together():
