@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pprl.interventions.assign import Assigned
     from pprl.interventions.previous import Compared
     from pprl.interventions.review import Reviewed
-    from pprl.interventions.worklists import Split
+    from pprl.interventions.worklists import Split, Written
     from pprl_protocols.session import Session
 
 
@@ -66,6 +67,13 @@ def assign(
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="Write the report here: one page, for print and screen."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="The report without small counts, to be published.")
+    ] = False,
     csv_only: Annotated[
         bool, typer.Option("--csv-only", help="No workbooks beside the CSV files; quicker.")
     ] = False,
@@ -92,13 +100,17 @@ def assign(
     from pprl.interventions.rules import load_rules  # noqa: PLC0415
     from pprl.interventions.villages import read_villages  # noqa: PLC0415
     from pprl.interventions.worklists import write_worklists  # noqa: PLC0415
+    from pprl.io.atomic import publish  # noqa: PLC0415
     from pprl.io.columns import parse_map  # noqa: PLC0415
     from pprl.io.source import open_source  # noqa: PLC0415
+    from pprl.quality import check  # noqa: PLC0415
     from pprl.registers.profile import load_profile  # noqa: PLC0415
     from pprl.registers.read import read_register  # noqa: PLC0415
     from pprl.registers.slots import load_members  # noqa: PLC0415
+    from pprl.report.krs.page import render  # noqa: PLC0415
+    from pprl_cli.reporting import facts_of, report_data  # noqa: PLC0415
 
-    today = _day(day)
+    today, mapping = _day(day), parse_map(map_ or [])
     parts = _split(split)
     profile = load_profile(register)
     rule_set = load_rules(*(rules or []))
@@ -108,8 +120,9 @@ def assign(
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     with at_work(run, home, passphrase_file, passphrase_fd) as session:
         found = _result(session, provisional=provisional)
+        facts = facts_of(session)
     families, people, notes = read_register(
-        source, profile, day=today, mapping=parse_map(map_ or []),
+        source, profile, day=today, mapping=mapping,
         members=load_members(members) if members else None, members_path=members,
     )  # fmt: skip
     for note in notes:
@@ -120,10 +133,17 @@ def assign(
         reviewed.families, people, rule_set, day=today, language=ui.language(), villages=listed
     )
     compared = None if earlier is None else compare(done, earlier)
-    written = write_worklists(
-        out, done, compared=compared, decisions=decisions, split=parts,
-        workbooks=not csv_only, force=force,
-    )  # fmt: skip
+    with ExitStack() as stack:
+        # The page is whole before the lists are, and neither appears when the other can't.
+        page = report and stack.enter_context(publish(report, force=force, inputs=[data]))
+        if page:
+            quality = check(source, mapping)
+            shown = report_data(facts, done, reviewed, quality, any_decided=bool(decisions))
+            _fill(page, render(shown, language=ui.language(), public=public), public=public)
+        written = write_worklists(
+            out, done, compared=compared, decisions=decisions, split=parts,
+            workbooks=not csv_only, force=force,
+        )  # fmt: skip
     for warning in done.warnings:
         ui.say(warning.code, **warning.values)
     summary = _summary(done, reviewed, compared, written.rows)
@@ -131,7 +151,18 @@ def assign(
         ui.out_json({"run": session.run, "provisional": provisional, **asdict(summary)})
     else:
         _show(summary)
+    _done(out, written, report)
+
+
+def _fill(page: Path, text: str, *, public: bool) -> None:
+    page.chmod(0o644 if public else 0o600)
+    page.write_text(text, encoding="utf-8")
+
+
+def _done(out: Path, written: Written, report: Path | None) -> None:
     ui.say("assign.done", path=str(out), files=written.files)
+    if report:
+        ui.say("assign.report", path=str(report))
 
 
 def _result(session: Session, *, provisional: bool) -> pa.Table:

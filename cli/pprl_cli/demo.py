@@ -24,7 +24,7 @@ DTSEN_PER_KRS = 5
 AGENCIES = ("dppkb", "dinsos", "disdik")
 REGISTERS = ("krs", "dtsen", "dapodik")
 RELEASED = "desil,pkh,sembako,pbi_jk,pip"
-DATA, WORKLISTS, SUMMARY = "data", "worklists", "summary.json"
+DATA, WORKLISTS, REPORT, SUMMARY = "data", "worklists", "report.html", "summary.json"
 
 
 def demo(
@@ -85,7 +85,8 @@ def demo(
     with stage.step("assign"):
         first = agencies[0]
         day = ("--day", made.as_of.isoformat())
-        stage.play(first, "assign", registers[first], *stage.run, "--out", out / WORKLISTS, *day)
+        made_here = ("--out", out / WORKLISTS, "--report", out / REPORT)
+        stage.play(first, "assign", registers[first], *stage.run, *made_here, *day)
     with stage.step("evaluate"):
         scores = evaluated(Results(registers, overlaps), made)
 
@@ -126,6 +127,8 @@ def _prepare(out: Path, *, force: bool) -> None:
         for path in earlier:
             if path.exists():
                 shutil.rmtree(path)
+        for path in (out / REPORT, out / SUMMARY):
+            path.unlink(missing_ok=True)
         (out / DATA).mkdir()
     except PermissionError:
         raise ConfigError("output.unwritable", path=str(out)) from None

@@ -52,7 +52,14 @@ def test_every_family_is_counted_and_lists_are_masked(run, tmp_path):
         assert not any(nik in text for nik in niks), path.name
     assert os.name == "nt" or (tmp_path / "w").stat().st_mode & 0o077 == 0
     assert "exists" in assign(run, "--out", tmp_path / "w", check=2).stderr
-    assign(run, "--out", tmp_path / "w", "--force")
+    page = tmp_path / "laporan.html"
+    assign(run, "--out", tmp_path / "w", "--force", "--report", page, lang="id")
+    text = page.read_text(encoding="utf-8")
+    assert "desil" in text.lower()
+    assert not any(nik in text for nik in niks)
+    public = tmp_path / "umum.html"
+    assign(run, "--out", tmp_path / "v", "--report", public, "--public")
+    assert len(public.read_text()) < len(text)
 
 
 def test_a_district_adds_rules_and_a_wrong_one_is_named(run, tmp_path):

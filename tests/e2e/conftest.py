@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections import deque
+from select import select
 
 import pytest
 
@@ -77,6 +78,7 @@ class Browser:
 
     def _next(self):
         while b"\0" not in self.received:
+            assert select([self.answers], [], [], SECONDS)[0], "Chromium doesn't answer"
             part = self.answers.read(1 << 20)
             assert part, "Chromium has ended"
             self.received += part

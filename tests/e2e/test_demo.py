@@ -29,7 +29,7 @@ def test_three_agencies_run_by_themselves_and_the_audit_passes(tmp_path):
     agencies = ("dppkb", "dinsos", "disdik")
     folder = tmp_path / "d"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "data", "exchange", "parties", "summary.json", "worklists",
+        "data", "exchange", "parties", "report.html", "summary.json", "worklists",
     ]  # fmt: skip
     assert json.loads((folder / "summary.json").read_text()) == result
     assert set(result["seconds"]) >= {"encode", "link", "audit", "assign"}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet
     from pprl.io.source import Source
     from pprl_protocols.release import Beside, Columns
+    from pprl_protocols.result_file import ResultHeader
     from pprl_protocols.session import Session
 
 ENCODINGS, RESULT = "encodings", "result"
@@ -226,14 +227,34 @@ def _most_bytes(session: Session) -> int:
     return limits.bucket(rows * (width + _SPARE_BYTES)) + limits.MAX_ENVELOPE_BYTES
 
 
+def kept_header(session: Session) -> ResultHeader:
+    """Return what the result that the vault keeps says about itself.
+
+    Raises
+    ------
+    ConfigError
+        It was purged, or never received.
+    """
+    with blobs.workshop(session) as folder:
+        return _kept(session, folder).header
+
+
+def _kept(session: Session, folder: Path) -> ResultFile:
+    """Take the kept result out of the vault into a folder, and open it."""
+    plain = folder / "result.arrow"
+    with (
+        session.home.vault.reader(session.secret(RESULT)) as source,
+        plain.open("wb") as target,
+    ):
+        shutil.copyfileobj(source, target)
+    return _result_file(session, plain)
+
+
 def _joined(session: Session, language: Language) -> pa.Table:
     """Join the result that the vault keeps to own records."""
     vault = session.home.vault
     with blobs.workshop(session) as folder:
-        plain = folder / "result.arrow"
-        with vault.reader(session.secret(RESULT)) as kept, plain.open("wb") as target:
-            shutil.copyfileobj(kept, target)
-        file = _result_file(session, plain)
+        file = _kept(session, folder)
         with vault.reader(session.secret("pseudonyms")) as stream:
             pseudonyms = Pseudonyms.read(stream)
         beside = releasing.opened(session, file, pseudonyms)
