@@ -39,7 +39,8 @@ _STATUS = """CASE WHEN count(pair) > 0 THEN 'matched'
     WHEN bool_or(status <> 'none') THEN 'review' END AS match_status"""
 _PRECISION = """CASE WHEN count(pair) > 0 THEN max(precision) FILTER (pair IS NOT NULL)
     ELSE max(precision) END / 1e6 AS match_precision"""
-_NUMBER = "coalesce(min(pair), min(match)) AS match_number"
+_NUMBER = """coalesce(min(pair), string_agg(DISTINCT match, ' ' ORDER BY match))
+    AS match_number"""
 _EXPLANATORY = ("tier", "band", "explanation", "family", "family_members")
 
 
@@ -58,7 +59,8 @@ def with_matches(families: pa.Table, members: pa.Table, overlap: pa.Table) -> pa
     -------
     pyarrow.Table
         In the order of ``families``, which keep their own columns, with ``match_status``,
-        ``match_precision``, ``match_number`` and one column an attribute.
+        ``match_precision``, ``match_number`` (of the pair of families; the numbers of all doubtful
+        matches of a family to be reviewed, with blanks between them) and one column an attribute.
 
     Raises
     ------

@@ -9,7 +9,8 @@ among 5,000 cases happens once in 8,000 runs, those cases have four digits more,
 look at the same cases.
 
 Decisions come back as a table: case, decision (yes or no), note. A yes makes the family matched,
-with people as the evidence and no estimate; a no makes it not found. Nothing else is decided here.
+with people as the evidence and no estimate; a no to all its cases makes it not found. Nothing else
+is decided here.
 
 >>> case_numbers(["00ff", "0100", None])
 ['5541-9913-5843', '9073-4574-0240', None]
@@ -38,6 +39,7 @@ PEOPLE = "people"
 _DOMAIN = b"openpprl case 1\0"
 _DIGITS, _MORE = 11, 15
 _GROUP = 4
+_SEPARATOR = ", "
 _HEADERS = {
     "case": ("case", "case_number", "kasus", "nomor_kasus", "no_kasus"),
     "decision": ("decision", "keputusan"),
@@ -100,13 +102,21 @@ def case_numbers(match_numbers: Sequence[str | None]) -> list[str | None]:
 
 
 def number_cases(families: pa.Table) -> pa.Table:
-    """Fill ``case_number`` for families in the review band, from ``match_number``."""
+    """Fill ``case_number`` for families in the review band, from ``match_number``.
+
+    A family that has several doubtful matches, ``match_number`` with blanks between them, has as
+    many cases: the other owner may have each of them at another family.
+    """
     status = _column(families, "match_status")
     numbers = _column(families, "match_number")
-    cases = case_numbers(
-        [number if each == "review" else None for each, number in zip(status, numbers, strict=True)]
-    )
-    return _with(families, "case_number", cases)
+    doubtful = [
+        (number or "").split() if each == "review" else []
+        for each, number in zip(status, numbers, strict=True)
+    ]
+    flat = [number for each in doubtful for number in each]
+    cases = dict(zip(flat, case_numbers(flat), strict=True))
+    named = [_SEPARATOR.join(str(cases[number]) for number in each) or None for each in doubtful]
+    return _with(families, "case_number", named)
 
 
 def read_decisions(path: Path) -> tuple[Decision, ...]:
@@ -181,19 +191,21 @@ def apply_decisions(families: pa.Table, decisions: Sequence[Decision], *, path: 
     """
     status = _column(families, "match_status")
     cases = [
-        case if each == "review" else None
+        case.split(_SEPARATOR) if each == "review" and case else []
         for each, case in zip(status, _column(families, "case_number"), strict=True)
     ]
-    open_cases = {case for case in cases if case is not None}
+    open_cases = {case for each in cases for case in each}
     decided = {each.case: each for each in decisions}
     for each in decisions:
         if each.case not in open_cases:
             raise InputError("decision.unknown_case", path=str(path), row=each.row)
     evidence = _column(families, "match_evidence")
     precision = _column(families, "match_precision")
-    for place, case in enumerate(cases):
-        if case in decided:
-            status[place] = "matched" if decided[case].accepted else "none"
+    for place, mine in enumerate(cases):
+        said = [decided[case].accepted for case in mine if case in decided]
+        # One yes is enough; a no counts when nothing else is open.
+        if any(said) or (mine and len(said) == len(mine)):
+            status[place] = "matched" if any(said) else "none"
             evidence[place], precision[place] = PEOPLE, None
     changed = _with(families, "match_status", status)
     changed = _with(changed, "match_evidence", evidence)

@@ -3,6 +3,12 @@ import pytest
 
 from pprl.errors import InputError
 from pprl.interventions.matched import with_matches
+from pprl.interventions.review import (
+    apply_decisions,
+    case_numbers,
+    number_cases,
+    read_decisions,
+)
 
 FAMILIES = pa.table({"family": ["F3", "F1", "F2", "F4"], "village": ["a", "b", "c", "d"]})
 MEMBERS = pa.table(
@@ -44,6 +50,34 @@ def test_a_family_gets_what_came_with_its_members():
     # A person was matched, and that wasn't enough for the family: nothing of the other's is used.
     assert (found["F3"]["match_status"], found["F3"]["desil"]) == ("review", None)
     assert (found["F4"]["match_status"], found["F4"]["match_precision"]) == ("none", None)
+
+
+def test_all_doubtful_matches_of_a_family_are_cases(tmp_path):
+    rows = (
+        row("1a", "review", "0f", None, 600_000),
+        row("1b", "review", "0d", None, 500_000),
+        row("2a", "review", "0e", None, 600_000),
+    )
+    found, table = gathered(*rows)
+    assert found["F1"]["match_number"] == "0d 0f"
+    named = number_cases(table)
+    cases = {each["family"]: each["case_number"] for each in named.to_pylist()}
+    one, two = cases["F1"], cases["F2"]
+    first, second = one.split(", ")
+    assert [first, second, two] == case_numbers(["0d", "0f", "0e"])
+
+    def decided(*said):
+        path = tmp_path / "decisions.csv"
+        lines = [f"{case},{answer}," for case, answer in said]
+        path.write_text("\n".join(["case,decision,note", *lines]) + "\n")
+        done = apply_decisions(named, read_decisions(path), path=path)
+        return {each["family"]: each["match_status"] for each in done.families.to_pylist()}, done
+
+    assert decided((first, "yes"))[0]["F1"] == "matched"
+    assert decided((first, "no"))[0]["F1"] == "review"
+    status, done = decided((first, "no"), (second, "no"))
+    assert status["F1"] == "none"
+    assert (done.refused, done.undecided) == (2, 1)
 
 
 def test_flags_are_read_as_offices_write_them():
