@@ -4,6 +4,7 @@
 #   make check   lint, types, layers, wheel contents
 #   make bench   speed beside the peers, printed as tables; asserts nothing
 #   make bench-protocol  what a run adds to encode and link, 1,000,000 records; some ten minutes
+#   make bench-families  families and assignments beside the truth, ten seeds; a quarter of an hour
 #   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
 #   make pins    renew the pinned requirements (needs uv)
 
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench bench-protocol bench-thresholds venv pins clean
+.PHONY: demo test check bench bench-protocol bench-families bench-thresholds venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -32,6 +33,9 @@ bench: $(VENV)/.test
 
 bench-protocol: $(VENV)/.test
 	$(BIN)/python tests/bench/protocol.py
+
+bench-families: $(VENV)/.test
+	$(BIN)/python tests/bench/families.py
 
 bench-thresholds: $(VENV)/.test
 	$(BIN)/python tests/bench/thresholds.py

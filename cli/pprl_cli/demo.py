@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from pprl_cli import ui
-from pprl_cli.demo_results import Results, evaluated
+from pprl_cli.demo_results import Results, evaluated, wrong_assignments
 from pprl_cli.demo_stage import AUDITOR, COORDINATOR, EXCHANGE, PARTIES, Stage
 from pprl_cli.lab_evaluate import show_evaluation
 from pprl_cli.lab_families import DTSEN_FAMILIES, KRS_FAMILIES
@@ -32,6 +32,9 @@ def demo(
         int, typer.Option(min=10, help="KRS families; the DTSEN has five times as many.")
     ] = KRS_FAMILIES,
     parties: Annotated[int, typer.Option(min=2, max=3, help="How many agencies.")] = 2,
+    damage: Annotated[str, typer.Option(help="dirty (as in 2020) or clean (as in 2024).")] = (
+        "dirty"
+    ),
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same data.")] = 7,
     out: Annotated[
         Path, typer.Option(readable=False, help="Folder for everything that is made.")
@@ -51,7 +54,12 @@ def demo(
     dtsen = DTSEN_FAMILIES if families == KRS_FAMILIES else DTSEN_PER_KRS * families
     with stage.step("simulate"):
         made = simulate_families(
-            out / DATA, krs=families, dtsen=dtsen, seed=seed, registers=REGISTERS[:parties]
+            out / DATA,
+            krs=families,
+            dtsen=dtsen,
+            damage=ui.one_of("--damage", damage, ("dirty", "clean")),
+            seed=seed,
+            registers=REGISTERS[:parties],
         )
     registers = dict(zip(agencies, made.paths.values(), strict=True))
     for name, count in made.counts.items():
@@ -72,7 +80,8 @@ def demo(
         for name in agencies:
             stage.play(name, "encode", registers[name], *stage.run)
     with stage.step("link"):
-        stage.play(COORDINATOR, "link", *stage.run)
+        linked = stage.home(COORDINATOR) / "link.json"
+        stage.play(COORDINATOR, "link", *stage.run, "--json", kept=linked)
     overlaps = [stage.home(name) / "overlap.csv" for name in agencies]
     with stage.step("receive"):
         for name, path in zip(agencies, overlaps, strict=True):
@@ -88,15 +97,21 @@ def demo(
         made_here = ("--out", out / WORKLISTS, "--report", out / REPORT)
         stage.play(first, "assign", registers[first], *stage.run, *made_here, *day)
     with stage.step("evaluate"):
-        scores = evaluated(Results(registers, overlaps), made)
+        results = Results(registers, overlaps)
+        scores = evaluated(results, made)
+        wrong = wrong_assignments(results.families(), made, out / WORKLISTS)
 
+    estimate = json.loads(linked.read_bytes())
     summary = {
         "transcript": digest,
         "registers": {
             name: {"families": count.families, "rows": count.rows}
             for name, count in made.counts.items()
         },
+        "estimated_precision": estimate["estimated_precision"],
+        "estimated_precision_interval": estimate["estimated_precision_interval"],
         **{unit: score.as_dict() for unit, score in scores.items()},
+        "assignments_on_wrong_matches": wrong,
         "seconds": stage.seconds,
     }
     (out / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -109,3 +109,28 @@ def evaluated(results: Results, made: SimulatedFamilies) -> dict[str, Evaluation
     truth = truth.filter(pc.less(truth.column("party"), 2))  # as results.families
     families = evaluate(results.families(), truth)
     return {"persons": persons, "families": families}
+
+
+def wrong_assignments(families: pa.Table, made: SimulatedFamilies, worklists: Path) -> float:
+    """Return the share of the first owner's assignments on matches that are wrong, 0 to 1."""
+    import pyarrow as pa  # noqa: PLC0415 - commands import what they use
+    import pyarrow.compute as pc  # noqa: PLC0415
+    from pyarrow import csv, parquet  # noqa: PLC0415
+
+    text = csv.ConvertOptions(column_types={"family": pa.string(), "entity": pa.int64()})
+    truth = csv.read_csv(made.truth_families_path, convert_options=text).to_pylist()
+    entity = {(row["party"], row["family"]): row["entity"] for row in truth}
+    claimed: dict[int, dict[int, str]] = {}
+    for row in families.to_pylist():
+        claimed.setdefault(row["group"], {})[row["party"]] = row["id"]
+    wrong = [
+        pair[0]
+        for pair in claimed.values()
+        if len({entity[party, family] for party, family in pair.items()}) > 1
+    ]
+    table = parquet.read_table(
+        worklists / "assignments.parquet", columns=["family", "match_status"]
+    )
+    rest = table.filter(pc.equal(table.column("match_status"), "matched")).column("family")
+    resting = pc.sum(pc.is_in(rest, pa.array(wrong, pa.string()))).as_py() or 0
+    return int(resting) / max(len(rest), 1)

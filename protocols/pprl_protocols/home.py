@@ -90,6 +90,9 @@ class Home:
         cls.who(folder)
         vault = Vault.open(folder, passphrase)
         vault.tidy()
+        for name in (PARTY, PINS):  # never another name: it may be a result that is being made
+            for unfinished in folder.glob(f".part-*-{name}"):
+                homefiles.erase(unfinished)
         for left in folder.glob(f"runs/*/{WORKSHOP}*"):  # plain files of a killed command
             homefiles.erase_folder(left)
         for unfinished in folder.glob(f"runs/**/{homefiles.TEMPORARY}*"):
