@@ -12,6 +12,7 @@ from pprl_cli.lab_evaluate import evaluate
 from pprl_cli.lab_families import simulate_families
 from pprl_cli.lab_link import link, threshold
 from pprl_cli.lab_tune import tune
+from pprl_cli.turns import show_encoded
 
 lab = typer.Typer(
     no_args_is_help=True,
@@ -121,19 +122,8 @@ def encode(
         summary = encode_file(
             encoder, source, out=out, force=force, threads=threads, progress=advance
         )
-    for note in source.notes:
-        ui.say(note.code, **note.values)
-    read = ", ".join(f"{field} = {column}" for field, column in columns.fields.items())
-    ui.say("encode.columns", columns=read)
-    if columns.id_column is None:
-        ui.say("encode.id_is_row")
-    else:
-        ui.say("encode.id", column=columns.id_column)
+    show_encoded(source, columns, summary)
     ui.say("encode.done", records=summary.records, path=str(out))
-    for kind, count in summary.tokens.items():
-        ui.say("encode.tokens", kind=kind, count=count, dropped=summary.dropped[kind])
-    if summary.empty:
-        ui.say("encode.empty", count=summary.empty)
 
 
 lab.command()(simulate_families)

@@ -19,24 +19,21 @@ anything is compared. Own ids are in no error and in nothing that leaves. Spec: 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pprl.buffers import fixed_array, fixed_rows, raw_rows, string_buffers, valid
-from pprl.encoded import METADATA_KEY, SEALED, EncodedSet
-from pprl.errors import ConfigError, LimitError, PeerError
+from pprl.buffers import fixed_array, fixed_rows, raw_rows, valid
+from pprl.encoded import METADATA_KEY, EncodedSet
+from pprl.errors import ConfigError, LimitError
 from pprl_protocols import canonical
 from pprl_protocols.fields import NonNegative, Part, PartyName, Sha256
 from pprl_protocols.id_rows import (
     ID_BYTES,
     ID_CHARACTERS,
-    all_digits,
     hex_ids,
     hex_rows,
     rising,
@@ -46,8 +43,7 @@ from pprl_protocols.id_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from pprl.encoded import Header
     from pprl_protocols.id_rows import Integers, Places, Rows
@@ -56,7 +52,6 @@ __all__ = [
     "ID_BYTES",
     "ID_CHARACTERS",
     "Pseudonyms",
-    "check_encodings",
     "drawn",
     "hex_ids",
     "hex_rows",
@@ -66,10 +61,7 @@ __all__ = [
 ]
 
 _BATCH_ROWS = 1 << 20
-_CHECK_ROWS = 1 << 18
-_TOKEN = "token."  # noqa: S105 - a column prefix
-_KIND = re.compile(r"[a-z][a-z0-9_]{0,15}")
-_NO_KINDS = ("filter", "contradicted")  # tiers of their own
+_PIECE_ROWS = 1 << 18
 
 
 class _Kept(Part):
@@ -155,7 +147,7 @@ class Pseudonyms:
         kept = _Kept(agreement=self.agreement, party=self.party, records=len(self))
         schema = _SCHEMA.with_metadata({METADATA_KEY: canonical.dumps(kept.model_dump())})
         with pa.ipc.new_stream(stream, schema) as writer:
-            for batch in self.table.to_batches(max_chunksize=_CHECK_ROWS):
+            for batch in self.table.to_batches(max_chunksize=_PIECE_ROWS):
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
 
     @classmethod
@@ -312,102 +304,3 @@ def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
         return fixed_array(out)
     out[~present] = 0
     return fixed_array(out, present)
-
-
-def check_encodings(
-    path: Path,
-    *,
-    agreement: str,
-    party: str,
-    schema_digest: str,
-    max_records: int,
-    sealed: Mapping[str, int] = MappingProxyType({}),
-) -> EncodedSet:
-    """Open an agency's encodings and check that they are what the agreement asks for.
-
-    That all agencies used one key is :func:`pprl.link.link`'s to check.
-
-    Parameters
-    ----------
-    path
-        An EncodedSet of another party.
-    agreement, party
-        Digest of the agreement; the agency's name.
-    schema_digest
-        Of the agreed schema.
-    max_records
-        As agreed for this agency.
-    sealed
-        Recipient -> bytes of every blob that the agreement lets travel to it.
-
-    Raises
-    ------
-    PeerError
-        Not a whole EncodedSet; of another agreement, party or schema; without a key check; more
-        records than agreed; a column that isn't agreed; ids that aren't 32 lower-case hexadecimal
-        digits in strictly ascending order, which a repeated one never is.
-    InputError
-        The file isn't there or can't be read.
-    """
-    encoded = EncodedSet.open(path)
-    header = encoded.header
-    if header.agreement != agreement:
-        raise PeerError("pseudonyms.other_agreement", party=party)
-    if header.party != party:
-        raise PeerError("pseudonyms.other_party", party=party)
-    if header.schema_digest != schema_digest:
-        raise PeerError("pseudonyms.other_schema", party=party)
-    if header.key_check is None:
-        raise PeerError("pseudonyms.no_key_check", party=party)
-    if len(encoded) > max_records:
-        raise PeerError("pseudonyms.too_many", party=party, found=len(encoded), agreed=max_records)
-    _check_columns(encoded, sealed, party)
-    _check_ids(encoded.ids, party)
-    return encoded
-
-
-def _check_columns(encoded: EncodedSet, sealed: Mapping[str, int], party: str) -> None:
-    schema = encoded.table.schema
-    blobs = {SEALED + name: width for name, width in sealed.items()}
-    for place, field in enumerate(schema, start=1):
-        kind = field.name.removeprefix(_TOKEN)
-        token = kind != field.name and _KIND.fullmatch(kind) and kind not in _NO_KINDS
-        known = field.name in {"id", "filter"} or field.name in blobs
-        if field.metadata or not (token or known):
-            raise PeerError("pseudonyms.column", party=party, column=place)
-    if list(schema.names)[len(schema) - len(blobs) :] != list(blobs):
-        raise PeerError("pseudonyms.sealed", party=party)
-    for name, width in blobs.items():
-        column = encoded.table.column(name)
-        if column.type.byte_width != width or column.null_count:
-            raise PeerError("pseudonyms.sealed", party=party)
-    if set(schema.metadata) != {METADATA_KEY}:
-        raise PeerError("pseudonyms.metadata", party=party)
-
-
-def _check_ids(ids: pa.ChunkedArray, party: str) -> None:
-    last = np.zeros((0, 4), dtype=np.uint64)
-    row = 0
-    for chunk in ids.chunks:
-        for start in range(0, len(chunk), _CHECK_ROWS):
-            part = chunk.slice(start, _CHECK_ROWS)
-            try:
-                data, offsets = string_buffers(part)
-            except ValueError:  # a buffer of offsets that ends inside one; Arrow allows that
-                raise PeerError("pseudonyms.form", party=party, row=row + 1) from None
-            wrong = np.diff(offsets) != ID_CHARACTERS
-            if wrong.any():
-                bad = row + int(wrong.argmax()) + 1
-                raise PeerError("pseudonyms.form", party=party, row=bad)
-            text = data[offsets[0] : offsets[-1]].reshape(-1, ID_CHARACTERS)
-            wrong = ~all_digits(text)
-            if wrong.any():
-                bad = row + int(wrong.argmax()) + 1
-                raise PeerError("pseudonyms.form", party=party, row=bad)
-            both = np.concatenate([last, words(text)])
-            wrong = ~rising(both)
-            if wrong.any():
-                bad = row - len(last) + int(wrong.argmax()) + 2
-                raise PeerError("pseudonyms.order", party=party, row=bad)
-            last = both[-1:]
-            row += len(part)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pprl.encoded import EncodedSet, Header, table_schema
 from pprl.errors import ConfigError, LimitError, PeerError
 from pprl_protocols import pseudonyms
+from pprl_protocols.encodings import check_encodings
 from pprl_protocols.id_rows import sorting
 from pprl_protocols.pseudonyms import (
     Pseudonyms,
-    check_encodings,
     hex_ids,
     hex_rows,
     pseudonymise,

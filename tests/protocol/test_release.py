@@ -13,7 +13,7 @@ from pprl_protocols.attributes import Layout, Sealer, layouts_to, widths
 from pprl_protocols.audit import bundle
 from pprl_protocols.audit.examine import audit
 from pprl_protocols.audit.reexecution import reexecute
-from pprl_protocols.pseudonyms import check_encodings
+from pprl_protocols.encodings import check_encodings
 from pprl_protocols.roles import blobs, coordinator, spotchecks
 from pprl_protocols.roles.signing import contribution, kept
 from pprl_protocols.runkey import attribute_key

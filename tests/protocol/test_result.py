@@ -16,8 +16,9 @@ from pprl.encoded import EncodedSet, Header, table_schema
 from pprl.errors import InputError, PeerError
 from pprl.link import link
 from pprl_protocols import canonical
+from pprl_protocols.joining import joined
 from pprl_protocols.pseudonyms import pseudonymise
-from pprl_protocols.result import COLUMNS, ResultFile, joined, match_numbers, results_of
+from pprl_protocols.result import COLUMNS, ResultFile, match_numbers, results_of
 from pprl_protocols.result_file import SCHEMA
 
 RUN, AGREEMENT, SEED = "ab" * 16, "ef" * 32, bytes(range(32))

@@ -14,9 +14,9 @@ from pprl.errors import PeerError
 from pprl_protocols import canonical, limits, merkle, runkey, seeds, spotcheck
 from pprl_protocols.agreement import Agreement, Card
 from pprl_protocols.audit import bundle
+from pprl_protocols.encodings import check_encodings
 from pprl_protocols.envelope import open_envelope
 from pprl_protocols.messages import parse_entry
-from pprl_protocols.pseudonyms import check_encodings
 from pprl_protocols.result import match_numbers
 from pprl_protocols.result_file import ResultFile
 from pprl_protocols.runkey import RunKey

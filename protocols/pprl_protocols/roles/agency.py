@@ -15,9 +15,10 @@ from pprl.encode.pipeline import encode_table
 from pprl.encoded import write_batches
 from pprl.errors import InputError, PeerError
 from pprl_protocols import attributes, limits, merkle, release
+from pprl_protocols.joining import joined
 from pprl_protocols.messages import Encodings, Receipt, Result
 from pprl_protocols.pseudonyms import Pseudonyms, drawn, shuffled
-from pprl_protocols.result import COLUMNS, ResultFile, joined
+from pprl_protocols.result import COLUMNS, ResultFile
 from pprl_protocols.result_file import row_width
 from pprl_protocols.roles import blobs, releasing
 from pprl_protocols.roles.signing import all_signs, kept

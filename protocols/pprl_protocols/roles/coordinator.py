@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from pprl.errors import ConfigError, PeerError
 from pprl_protocols import attributes, limits, merkle
 from pprl_protocols.comparison import compare, software
+from pprl_protocols.encodings import check_encodings
+from pprl_protocols.id_rows import ID_CHARACTERS
 from pprl_protocols.messages import Close, Encodings, Result, SealedResult, Sign
-from pprl_protocols.pseudonyms import ID_CHARACTERS, check_encodings
 from pprl_protocols.roles import blobs
 from pprl_protocols.roles.agency import ENCODINGS, RESULT
 from pprl_protocols.roles.signing import all_signs

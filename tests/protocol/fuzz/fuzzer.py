@@ -87,7 +87,7 @@ def encodings(path):
     import numpy as np  # noqa: PLC0415 - see above
 
     from pprl_protocols import merkle  # noqa: PLC0415 - see above
-    from pprl_protocols.pseudonyms import check_encodings  # noqa: PLC0415 - see above
+    from pprl_protocols.encodings import check_encodings  # noqa: PLC0415 - see above
 
     found = check_encodings(
         path,
