@@ -63,9 +63,9 @@ def status(
     from pprl_protocols.seat import Seat  # noqa: PLC0415
     from pprl_protocols.session import (  # noqa: PLC0415
         agreement_text,
+        broken_later,
         own_party,
         read_logs,
-        second_story,
         settled,
     )
 
@@ -81,7 +81,7 @@ def status(
     agreement = Agreement.from_bytes(agreement_text(found.exchange, found.run, kept))
     me = own_party(agreement, who)
     seat = Seat(agreement, me.name, kept.entries())
-    faults = read_logs(seat.take, found.exchange, found.run) + second_story(seat, kept)
+    faults = read_logs(seat.take, found.exchange, found.run) + broken_later(seat, kept)
     outcome = settled(seat.outcome(), kept)
     step = Next() if faults else _next(seat, me.role, outcome, kept, _again(run, home))
     if as_json:

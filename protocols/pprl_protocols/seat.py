@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from pprl.errors import ConfigError, PeerError, WaitingError
 from pprl_protocols import rules
+from pprl_protocols.dag import links_of
 from pprl_protocols.envelope import seal_envelope
 from pprl_protocols.transcript import Accepted, Transcript
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pprl_protocols.agreement import Agreement
-    from pprl_protocols.dag import Signed
+    from pprl_protocols.dag import Link, Signed
     from pprl_protocols.messages import Message
     from pprl_protocols.rules import Kind
 
@@ -171,6 +172,20 @@ class Seat:
         envelope = seal_envelope(payload, signer.sign, signer.fingerprint)
         self._own.add(self.transcript.add(envelope).digest)
         return envelope
+
+    def removed(self) -> tuple[Link, ...]:
+        """Return entries that this party has named, and that nobody shows any more.
+
+        What others have named may be on its way, on a memory stick for example; what this party
+        itself has seen was there.
+        """
+        missing = set(self.transcript.missing())
+        named = (
+            link
+            for digest in sorted(self._own)
+            for link in links_of(self.transcript.get(digest).entry)
+        )
+        return tuple(sorted({link for link in named if link in missing}))
 
     def outcome(self) -> Outcome:
         """Return how the run stands for this party.

@@ -87,7 +87,7 @@ class Session:
         self.faults = [
             *self._publish(own),
             *read_logs(self.seat.take, self.exchange, self.run),
-            *second_story(self.seat, self.folder),
+            *broken_later(self.seat, self.folder),
         ]
         if self.faults and not self._tolerant:
             raise self.faults[0]
@@ -211,12 +211,15 @@ def settled(outcome: Outcome, kept: RunFolder) -> Outcome:
     return outcome
 
 
-def second_story(seat: Seat, kept: RunFolder) -> list[PeerError]:
-    """Return that the CLOSE shown here isn't the one that this party has compared."""
+def broken_later(seat: Seat, kept: RunFolder) -> list[PeerError]:
+    """Return what contradicts what this party has seen: entries gone, or another CLOSE."""
+    found = [
+        PeerError("protocol.removed", party=link.party, seq=link.seq) for link in seat.removed()
+    ]
     shown = seat.outcome().digest
-    if shown is None or kept.compared in {None, shown}:
-        return []
-    return [PeerError("protocol.other_close", party=seat.agreement.coordinator.name)]
+    if shown is not None and kept.compared not in {None, shown}:
+        found.append(PeerError("protocol.other_close", party=seat.agreement.coordinator.name))
+    return found
 
 
 def agreement_text(exchange: Exchange, run: str, folder: RunFolder) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -273,6 +274,18 @@ def test_nobody_goes_on_over_an_entry_that_was_removed(recorded, tmp_path, step)
         assert files.read(place) == files.kept[place]
 
 
+@pytest.mark.parametrize("name", ["kemensos", "bkkbn"])
+def test_an_entry_that_a_party_has_named_itself_is_missed_by_name(recorded, tmp_path, name):
+    run = recorded.at("encoded", tmp_path)
+    (run.files / "log/bps/000000.json").unlink()
+    with pytest.raises(PeerError) as refused:
+        run.session(name)
+    assert refused.value.code == "protocol.removed"
+    assert refused.value.values == {"party": "bps", "seq": 0}
+    run.session("bps")  # it publishes what it has said again
+    assert run.session(name).faults == []
+
+
 @pytest.mark.parametrize("step", ["encoded", "linked"])
 def test_a_sealed_file_that_was_changed_stops_whoever_opens_it(recorded, tmp_path, step):
     run = recorded.at(step, tmp_path)
@@ -359,14 +372,16 @@ def test_files_that_do_not_belong_are_never_believed(recorded, tmp_path):
     assert audit(from_exchange(run.exchange, RUN)).status == "pass"
 
 
-def test_a_run_that_is_restored_from_somebodys_older_copy_waits(recorded, tmp_path):
+def test_a_run_that_is_restored_from_somebodys_older_copy_stops_and_heals(recorded, tmp_path):
     run = recorded.at("received", tmp_path / "now")
     shutil.rmtree(run.files)
     shutil.copytree(recorded.folder / "signed" / "exchange" / RUN, run.files)
-    with pytest.raises(WaitingError):
+    with pytest.raises(PeerError) as refused:
         run.close()
-    for name in run.agencies:  # each home says again what it has said
-        run.session(name)
+    assert refused.value.code == "protocol.removed"
+    for name in run.agencies:  # each home says again what it has said, whatever else is missing
+        with suppress(PeerError):
+            run.session(name)
     run.close()
     assert Federation.load(run.folder).session("bkkbn").outcome.state == "closed"
 
