@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -15,6 +15,11 @@ from pprl_cli.party import (
     RunOption,
     at_work,
 )
+
+if TYPE_CHECKING:
+    from pprl_protocols.messages import Reason
+    from pprl_protocols.rules import Kind
+    from pprl_protocols.session import Session
 
 Why = Annotated[str, typer.Option("--reason", help="A word of the protocol; see its list.")]
 About = Annotated[str | None, typer.Option("--about", metavar="PARTY", help="Whom it is about.")]
@@ -74,16 +79,13 @@ def abort(
     passphrase_fd: PassphraseFd = None,
 ) -> None:
     """End a run before its result was seen: nobody opens one afterwards."""
-    from pprl_protocols.messages import Reason  # noqa: PLC0415 - commands import what they use
-    from pprl_protocols.roles import ending  # noqa: PLC0415
+    from pprl_protocols.roles import ending  # noqa: PLC0415 - commands import what they use
 
-    why: Reason = ui.one_of("--reason", reason, get_args(Reason))
+    why = _reason(reason)
     with at_work(run, home, passphrase_file, passphrase_fd, tolerant=True) as session:
-        if session.said("ABORT", session.me.name) is not None:
-            ui.say("run.said_before", kind="ABORT")
-            return
-        ending.abort(session, why, about)
-    ui.say("run.aborted")
+        if not _said_before(session, "ABORT"):
+            ending.abort(session, why, about)
+            ui.say("run.aborted")
 
 
 def dispute(
@@ -95,16 +97,27 @@ def dispute(
     passphrase_fd: PassphraseFd = None,
 ) -> None:
     """Say that something is wrong with the result, before the run is closed; audit reports it."""
-    from pprl_protocols.messages import Reason  # noqa: PLC0415 - commands import what they use
-    from pprl_protocols.roles import ending  # noqa: PLC0415
+    from pprl_protocols.roles import ending  # noqa: PLC0415 - commands import what they use
 
-    why: Reason = ui.one_of("--reason", reason, get_args(Reason))
+    why = _reason(reason)
     with at_work(run, home, passphrase_file, passphrase_fd, tolerant=True) as session:
-        if session.said("DISPUTE", session.me.name) is not None:
-            ui.say("run.said_before", kind="DISPUTE")
-            return
-        ending.dispute(session, why, about)
-    ui.say("run.disputed")
+        if not _said_before(session, "DISPUTE"):
+            ending.dispute(session, why, about)
+            ui.say("run.disputed")
+
+
+def _reason(text: str) -> Reason:
+    from pprl_protocols.messages import Reason  # noqa: PLC0415 - commands import what they use
+
+    reasons: tuple[Reason, ...] = get_args(Reason)
+    return ui.one_of("--reason", text, reasons)
+
+
+def _said_before(session: Session, kind: Kind) -> bool:
+    said = session.said(kind, session.me.name) is not None
+    if said:
+        ui.say("run.said_before", kind=kind)
+    return said
 
 
 def purge(

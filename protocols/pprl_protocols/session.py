@@ -71,7 +71,14 @@ class Session:
         self.run = run
         self.today = today
         self.folder: RunFolder = home.run(run)
-        self._text = agreement_text(exchange, run, self.folder)
+        self._changed: list[PeerError] = []
+        try:
+            self._text = agreement_text(exchange, run, self.folder)
+        except PeerError as error:
+            if not tolerant or self.folder.agreement is None:
+                raise
+            # What this party has signed is what it aborts, or purges.
+            self._text, self._changed = self.folder.agreement, [error]
         self.agreement = Agreement.from_bytes(self._text)
         if self.agreement.run != run:
             raise PeerError("protocol.other_run")
@@ -85,6 +92,7 @@ class Session:
         own = self.folder.entries()
         self.seat = Seat(self.agreement, self.me.name, own)
         self.faults = [
+            *self._changed,
             *self._publish(own),
             *read_logs(self.seat.take, self.exchange, self.run),
             *broken_later(self.seat, self.folder),

@@ -1,4 +1,8 @@
-"""A run as its parties type it: separate processes, homes and passphrases, one exchange folder."""
+"""A run as its parties type it: separate processes, homes and passphrases, one exchange folder.
+
+One file, since homes, cards and a signed agreement take a dozen processes to make, once for all
+tests.
+"""
 
 import csv
 import json
@@ -316,6 +320,7 @@ def test_what_is_altered_in_the_exchange_stops_whoever_meets_it(signed, tmp_path
     path.chmod(0o600)
     path.write_bytes(path.read_bytes().replace(b"Kutai Timur", b"Kutai Barat"))
     assert "agreement" in desk.encode("dppkb", 4).stderr
+    desk.turn("dppkb", "abort", "--reason", "wrong_agreement")  # of what it has signed itself
     assert desk.pprl("audit", "exchange", "--trust", "homes/bps/pins.toml", check=4)
 
     desk = signed.copy(tmp_path / "huge")
@@ -324,6 +329,8 @@ def test_what_is_altered_in_the_exchange_stops_whoever_meets_it(signed, tmp_path
     said = desk.encode("dppkb", 4).stderr
     assert "bps/000001.json" in said
     assert desk.status("dppkb", 4)["faults"]
+    desk.turn("dppkb", "abort", "--reason", "other", "--about", "bps")
+    assert desk.status("dppkb", 4)["state"] == "aborted"
 
     desk = signed.copy(tmp_path / "foreign")
     other = desk.run / "log/dinsos/000000.json"

@@ -1,4 +1,7 @@
-"""What an audit finds in runs whose signatures and links are right and whose content isn't."""
+"""What an audit finds in runs whose signatures and links are right and whose content isn't.
+
+One file, since every test retells the same recorded run with one thing changed.
+"""
 
 from dataclasses import replace
 

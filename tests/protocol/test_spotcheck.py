@@ -1,4 +1,7 @@
-"""Spot checks: honest agencies pass; records that aren't those of the file are found."""
+"""Spot checks: honest agencies pass; records that aren't those of the file are found.
+
+One file, since every test starts from one closed run, its draw and its honest answer.
+"""
 
 import json
 import shutil

@@ -1,4 +1,7 @@
-"""Every register from its simulated file to families and members, and to a rule that fires."""
+"""Every register from its simulated file to families and members, and to a rule that fires.
+
+One file, since all registers are of one simulated population, which takes seconds to make.
+"""
 
 import csv
 from datetime import date

@@ -1,4 +1,7 @@
-"""The report of a run: its counts, its words, what it never holds, and its public form."""
+"""The report of a run: its counts, its words, what it never holds, and its public form.
+
+One file, since every test reads the same assigned families and the pages made of them.
+"""
 
 import html
 import re

@@ -28,16 +28,7 @@ def abort(session: Session, reason: Reason, about: str | None = None) -> str:
     ConfigError
         Too late, or ``about`` is no party.
     """
-    _check_party(session, about)
-    return session.say(
-        Abort(
-            agreement=session.agreement.digest,
-            party=session.me.name,
-            run=session.run,
-            reason=reason,
-            about=about,
-        )
-    )
+    return _say(session, Abort, reason, about)
 
 
 def dispute(session: Session, reason: Reason, about: str | None = None) -> str:
@@ -50,16 +41,7 @@ def dispute(session: Session, reason: Reason, about: str | None = None) -> str:
     ConfigError
         Too late, or ``about`` is no party.
     """
-    _check_party(session, about)
-    return session.say(
-        Dispute(
-            agreement=session.agreement.digest,
-            party=session.me.name,
-            run=session.run,
-            reason=reason,
-            about=about,
-        )
-    )
+    return _say(session, Dispute, reason, about)
 
 
 def compare(session: Session, heard: str) -> str:
@@ -136,6 +118,16 @@ def purge(session: Session, *, now: bool = False) -> int:
     return len(mine)
 
 
-def _check_party(session: Session, about: str | None) -> None:
-    if about is not None and session.agreement.party(about) is None:
+def _say(session: Session, kind: type[Abort | Dispute], reason: Reason, about: str | None) -> str:
+    agreement = session.agreement
+    if about is not None and agreement.party(about) is None:
         raise ConfigError("protocol.no_such_party", party=about)
+    return session.say(
+        kind(
+            agreement=agreement.digest,
+            party=session.me.name,
+            run=session.run,
+            reason=reason,
+            about=about,
+        )
+    )

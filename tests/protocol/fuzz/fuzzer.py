@@ -5,7 +5,8 @@
 
 Members of the corpus are changed and given to the parser, which takes them or raises PeerError.
 Anything else is a failure: the input is on the disk before it is parsed, so that a crash of native
-code leaves it there too. The same seed makes the same inputs, as far as the time allows.
+code leaves it there too. The same seed makes the same inputs, as far as the time allows. One file,
+since parsers, their corpus and what changes it are of no use apart.
 """
 
 import argparse
