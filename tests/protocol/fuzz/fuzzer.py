@@ -37,6 +37,8 @@ from pprl_protocols.messages import parse_entry
 CORPUS = Path(__file__).parent / "corpus"
 SPARE_BYTES = 1 << 30
 """What a parser may take besides what is loaded already."""
+MOST_REPEATED = 4 << 20
+"""Characters of a value that a change repeats: the bound on memory is for parsers."""
 NUMBERS = (0, 1, 2, 7, 8, 16, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
 VALUES = (
     None, True, False, 0, -1, 1, 2**53 - 1, 2**53, 2**64, "", "x", "\x00", "é", "a" * 100_000,
@@ -336,7 +338,7 @@ class Mutator:
             elif way == 2 and isinstance(inner, int):
                 value[key] = inner + self.draw.choice([-1, 1, *NUMBERS])
             elif way == 3:
-                value[key] = [inner] * self.draw.choice([1, 2, 300])
+                value[key] = self.repeated(inner)
             else:
                 value[key] = copy.deepcopy(self.draw.choice(VALUES))
             break
@@ -344,6 +346,11 @@ class Mutator:
             value[self.draw.choice(["x", "", "kind", "version", "\x00"])] = copy.deepcopy(
                 self.draw.choice(VALUES)
             )
+
+    def repeated(self, value):
+        """Return a list of one value, again and again, but of no more than some megabytes."""
+        times = min(self.draw.choice([1, 2, 300]), MOST_REPEATED // len(json.dumps(value)))
+        return [copy.deepcopy(value) for _ in range(max(times, 1))]
 
     def in_text(self, text):
         with contextlib.suppress(ValueError):
