@@ -11,7 +11,7 @@ column             type                        what it is
                                                bits appended up to a multiple of 64; null: none
 ``token.KIND``     fixed_size_binary(16)       exact keyed token, null when the record has none
 ``block.PASS``     fixed_size_binary(8)        keyed block token, reserved
-``stratum.NAME``   string                      agreed stratum, reserved
+``stratum.NAME``   string                      agreed value that tables are counted by
 ``sealed.PARTY``   fixed_size_binary           sealed attributes for one recipient, of the
                                                agreed width
 =================  ==========================  ===================================================
@@ -42,10 +42,11 @@ VERSION = 1
 TOKEN_BYTES = 16
 BLOCK_BYTES = 8
 _TOKEN = "token."  # noqa: S105 - a column prefix
+STRATUM = "stratum."
 SEALED = "sealed."
-_RESERVED = {
+_OTHERS = {
     "block.": pa.binary(BLOCK_BYTES),
-    "stratum.": pa.string(),
+    STRATUM: pa.string(),
 }
 METADATA_KEY = b"pprl"
 _MAX_HEADER_BYTES = 65_536
@@ -205,14 +206,14 @@ class EncodedSet:
 
 
 def table_schema(
-    header: Header, token_kinds: Iterable[str], sealed: Iterable[pa.Field] = ()
+    header: Header, token_kinds: Iterable[str], others: Iterable[pa.Field] = ()
 ) -> pa.Schema:
     """Return the Arrow schema of a set, its header inside."""
     fields = [
         pa.field("id", pa.string(), nullable=False),
         pa.field("filter", pa.binary(header.filter_bytes)),
         *(pa.field(_TOKEN + kind, pa.binary(TOKEN_BYTES)) for kind in token_kinds),
-        *sealed,
+        *others,
     ]
     return pa.schema(fields, metadata={METADATA_KEY: header.to_bytes()})
 
@@ -260,7 +261,7 @@ def _check_columns(header: Header, schema: pa.Schema, path: str) -> None:
     expected = {"id": pa.string(), "filter": pa.binary(header.filter_bytes)}
     if schema.names[:2] != ["id", "filter"]:
         raise _broken(path, "the columns id and filter")
-    kinds = {_TOKEN: pa.binary(TOKEN_BYTES), **_RESERVED}
+    kinds = {_TOKEN: pa.binary(TOKEN_BYTES), **_OTHERS}
     for place, field in enumerate(schema):
         wanted = expected.get(field.name) or next(
             (kinds[prefix] for prefix in kinds if field.name.startswith(prefix)), None

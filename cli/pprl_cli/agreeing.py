@@ -23,6 +23,7 @@ from pprl_cli.party import (
 
 if TYPE_CHECKING:
     from pprl_protocols.agreement import Agreement, Party
+    from pprl_protocols.disclosure import Disclosure, Mode
     from pprl_protocols.draft import Answers, Template
 
 agreement = typer.Typer(no_args_is_help=True, help="What the parties of a run agree on.")
@@ -59,6 +60,26 @@ def new(
             metavar="FROM:TO:NAME,NAME", help="Attributes handed over for matched families."
         ),
     ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(metavar="link|count", help="Whether owners learn their matches, or nobody."),
+    ] = "",
+    stratum: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:AGENCIES:VALUES",
+            help="What tables are counted by: desil:kemensos:1-10, or a file with a value a line.",
+        ),
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,NAME", help="Strata that a published table crosses; default: all."
+        ),
+    ] = None,
+    noise: Annotated[
+        int, typer.Option(min=0, help="Published counts are off by about so much.")
+    ] = 0,
     force: Force = False,
 ) -> None:
     """Draft an agreement from a template; asks for what isn't given, at most six questions.
@@ -70,6 +91,7 @@ def new(
 
     from pprl.io.atomic import publish  # noqa: PLC0415
     from pprl_protocols.draft import Template, draft, read_parties, releases  # noqa: PLC0415
+    from pprl_protocols.draft_tables import with_tables  # noqa: PLC0415
     from pprl_protocols.identity import pretty  # noqa: PLC0415
 
     kind = Template.load(template)
@@ -85,7 +107,17 @@ def new(
     }
     with publish(out, force=force, inputs=files) as temporary:
         answers = _answers(kind, agencies, given)
-        answers = replace(answers, releases=releases(kind, release or []))
+        answers = replace(
+            answers,
+            releases=releases(kind, release or []),
+            disclosure=with_tables(
+                kind.disclosure,
+                mode=_mode(mode),
+                strata=stratum or [],
+                publish=table or [],
+                noise=noise,
+            ),
+        )
         made = draft(kind, parties, answers, today=_today())
         temporary.write_text(made.to_toml(), encoding="utf-8")
     ui.say("agreement.drafted", path=str(out), run=made.run)
@@ -219,7 +251,8 @@ def show_agreement(found: Agreement) -> None:
         ("retention", found.retention),
         ("target", target),
         ("mode", ui.sentence(f"agreement.mode_{disclosure.mode}", cell=disclosure.minimum_cell)),
-        ("strata", ", ".join(disclosure.strata) or "-"),
+        ("strata", "; ".join(_strata(disclosure)) or "-"),
+        ("tables", "; ".join(_tables(disclosure)) or "-"),
         ("released", "; ".join(_released(found)) or "-"),
         ("families", ui.sentence(f"agreement.families_{str(disclosure.families).lower()}")),
     ):
@@ -243,6 +276,40 @@ def _row(party: Party) -> tuple[str, str, str, str, str]:
     records = "-" if party.max_records is None else f"{party.max_records:,}"
     shown = pretty(fingerprint(bytes.fromhex(party.identity)))
     return party.name, party.role, records, party.population or "-", shown[:19]
+
+
+def _strata(disclosure: Disclosure) -> list[str]:
+    return [f"{one.name} ({', '.join(one.agencies)})" for one in disclosure.strata]
+
+
+def _tables(disclosure: Disclosure) -> list[str]:
+    total = ui.sentence("agreement.table_total")
+    found = [" x ".join(table) or total for table in disclosure.publish]
+    if disclosure.noise_scale:
+        found.append(ui.sentence("agreement.table_noise", scale=disclosure.noise_scale))
+    if disclosure.repeats:
+        cap = disclosure.repeats
+        found.append(ui.sentence("agreement.table_repeats", runs=cap.runs, days=cap.days))
+    return found
+
+
+def _mode(text: str) -> Mode | None:
+    """Return the mode of an option; None when it isn't given.
+
+    Raises
+    ------
+    ConfigError
+        There is no such mode.
+    """
+    from pprl.errors import ConfigError  # noqa: PLC0415 - commands import what they use
+
+    if text == "count":
+        return "count"
+    if text == "link":
+        return "link"
+    if text:
+        raise ConfigError("cli.choice", option="--mode", value=text, choices="link, count")
+    return None
 
 
 def _released(found: Agreement) -> list[str]:

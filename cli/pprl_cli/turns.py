@@ -25,6 +25,8 @@ from pprl_cli.party import (
 from pprl_cli.registers import MembersOption, RegisterOption  # noqa: TC001 - Typer reads annotations
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pprl.encode.columns import Resolved
     from pprl.encode.pipeline import Summary
     from pprl.io.source import Source
@@ -93,7 +95,11 @@ def encode(
         ui.out_json({"run": session.run, "published": not dry_run, **asdict(summary)})
     show_encoded(source, columns, summary)
     for name, column in released.named.items():
-        ui.say("encode.released", name=name, column=column)
+        shown = any(one.name == name for one, _ in released.strata)
+        ui.say("encode.shown" if shown else "encode.released", name=name, column=column)
+    for name, count in summary.unlisted.items():
+        if count:
+            ui.say("encode.unlisted", name=name, count=count)
     done = "encode.dry_run" if dry_run else "encode.published"
     ui.say(done, records=summary.records, coordinator=coordinator)
 
@@ -122,7 +128,8 @@ def as_agreed(
     handed = [one.name for one in session.agreement.disclosure.attributes if one.from_ == me]
     if opened.named:
         opened.refuse_others(handed)
-    return opened.source, opened.mapping(handed)
+    shown = [one.name for one in session.agreement.disclosure.given_by(me)]
+    return opened.source, opened.mapping([*handed, *shown])
 
 
 def resolve_all(
@@ -139,8 +146,8 @@ def resolve_all(
     from pprl_protocols import release  # noqa: PLC0415
 
     agreement, me = session.agreement, session.me.name
-    handed = {one.name for one in agreement.disclosure.attributes if one.from_ == me}
-    encoded = {name: column for name, column in mapping.items() if name not in handed}
+    beside = release.names(agreement, me)
+    encoded = {name: column for name, column in mapping.items() if name not in beside}
     return (
         resolve(agreement.read_schema(), source, encoded, id_column),
         release.resolve(agreement, me, source, mapping),
@@ -201,7 +208,10 @@ def receive(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Open my result of a run, check it, confirm it, and join it to my own records."""
+    """Open my result of a run, check it, confirm it, and join it to my own records.
+
+    In mode count nobody learns of a record: what is written are the agreed tables.
+    """
     import pyarrow.compute as pc  # noqa: PLC0415 - commands import what they use
 
     from pprl.io.atomic import publish  # noqa: PLC0415
@@ -216,6 +226,11 @@ def receive(
         table = agency.receive(session, language=ui.language())
         write_csv(table, temporary)
         closed = session.outcome.state == "closed"
+        only_counts = session.agreement.disclosure.mode == "count"
+    if only_counts:
+        show_tables(session, table, as_json=as_json, provisional=not closed)
+        ui.say("receive.tables", path=str(out))
+        return
     counted = pc.value_counts(table.column("status")).to_pylist()
     by_status = {each["values"]: each["counts"] for each in counted}
     if as_json:
@@ -224,4 +239,31 @@ def receive(
         ui.say(f"receive.{name}", count=by_status.get(name, 0))
     ui.say("receive.done", path=str(out))
     if not closed:
+        ui.say("receive.provisional")
+
+
+def show_tables(session: Session, table: pa.Table, *, as_json: bool, provisional: bool) -> None:
+    """Print published tables: a row a cell, ``..`` for what is hidden."""
+    from pprl_protocols.disclosure import OTHER  # noqa: PLC0415 - commands import what they use
+
+    rows = table.to_pylist()
+    if as_json:
+        ui.out_json({"run": session.run, "tables": rows, "provisional": provisional})
+        return
+    known = {None: ui.sentence("receive.total"), OTHER: ui.sentence("receive.other")}
+    place = session.agreement.disclosure.place
+    if place is not None:
+        known[place.other] = known[OTHER]
+    names = [name for name in table.column_names if name != "count"]
+    ui.table(
+        [*names, ui.sentence("receive.count")],
+        [
+            (
+                *(known.get(row[name], row[name]) for name in names),
+                ".." if row["count"] is None else row["count"],
+            )
+            for row in rows
+        ],
+    )
+    if provisional:
         ui.say("receive.provisional")

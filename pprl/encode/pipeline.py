@@ -14,7 +14,7 @@ import secrets
 import tempfile
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -58,12 +58,15 @@ class Summary:
         Kind -> records whose token was dropped because too many records share it.
     empty
         Records with nothing to compare: no bit set in the filter.
+    unlisted
+        Column that tables are counted by -> records whose value wasn't agreed on; in a run.
     """
 
     records: int
     tokens: Mapping[str, int]
     dropped: Mapping[str, int]
     empty: int
+    unlisted: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode_table(

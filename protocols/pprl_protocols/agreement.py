@@ -26,9 +26,9 @@ from pprl.schema import Schema
 from pprl_protocols import agreement_toml, canonical, limits
 from pprl_protocols.agreement_refusal import refusal
 from pprl_protocols.card import Card
+from pprl_protocols.disclosure import Disclosure, Mode, ReleasedAttribute
 from pprl_protocols.fields import (
     Line,
-    Name,
     NonNegative,
     Part,
     PartyName,
@@ -53,7 +53,6 @@ __all__ = [
 ]
 
 Role = Literal["agency", "coordinator", "auditor"]
-Mode = Literal["count", "link"]
 _AT = re.compile(r"at line ([0-9]+), column ([0-9]+)")
 
 
@@ -100,53 +99,6 @@ class Decision(Part):
     target: Literal["f1", "precision"]
     precision_ppm: Annotated[int, Field(ge=1, le=999_999)] | None = None
     seed: NonNegative
-
-
-class ReleasedAttribute(Part):
-    """One column that a party hands to another for the records they share.
-
-    Attributes
-    ----------
-    from_, to
-        Names of two agencies; ``from`` in a file.
-    name
-        Of the column.
-    bytes
-        Fixed width that every value is padded to.
-    """
-
-    from_: Annotated[PartyName, Field(alias="from")]
-    to: PartyName
-    name: Name
-    bytes: Annotated[int, Field(ge=1, le=limits.MAX_ATTRIBUTE_BYTES)]
-
-
-class Disclosure(Part):
-    """Who may learn what.
-
-    Attributes
-    ----------
-    mode
-        ``count``: tables only; ``link``: owners learn which of their records matched.
-    minimum_cell
-        Smaller counts are suppressed.
-    strata
-        Columns that the coordinator may see, for the tables.
-    families
-        Owners of matched records learn which of them are one family to the other owner, under a
-        random handle.
-    attributes
-        What is handed over for matched records, from whom to whom.
-    publish
-        Names of what may be published.
-    """
-
-    mode: Mode
-    minimum_cell: Annotated[int, Field(ge=limits.MIN_CELL, le=limits.MAX_RECORDS)]
-    strata: Annotated[tuple[Name, ...], Field(max_length=limits.MAX_ITEMS)] = ()
-    families: bool = False
-    attributes: Annotated[tuple[ReleasedAttribute, ...], Field(max_length=limits.MAX_ITEMS)] = ()
-    publish: Annotated[tuple[Name, ...], Field(max_length=limits.MAX_ITEMS)] = ()
 
 
 class Agreement(Part):
@@ -332,20 +284,7 @@ class Agreement(Part):
 
     @model_validator(mode="after")
     def _disclosure_fits(self) -> Self:
-        released = self.disclosure.attributes
-        if (released or self.disclosure.families) and self.disclosure.mode == "count":
-            raise ConfigError("agreement.attributes_in_count")
-        agencies = {party.name for party in self.agencies}
-        for number, one in enumerate(released, start=1):
-            if one.from_ == one.to or not {one.from_, one.to} <= agencies:
-                raise ConfigError("agreement.attribute_parties", number=number)
-        for names in (
-            [(one.from_, one.to, one.name) for one in released],
-            self.disclosure.strata,
-            self.disclosure.publish,
-        ):
-            if len(set(names)) != len(names):
-                raise ConfigError("agreement.repeated_disclosure")
+        self.disclosure.check({party.name for party in self.agencies})
         return self
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import pprl
 from pprl.limits import MAX_PAIRS
 from pprl.link import link
-from pprl_protocols.result import COLUMNS, results_of
+from pprl_protocols.result import COLUMNS, of_nothing, results_of
 from pprl_protocols.seeds import result_salt
+from pprl_protocols.tables import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet
     from pprl.matches import LinkInfo
     from pprl_protocols.agreement import Agreement
+    from pprl_protocols.messages import Count
 
 _MILLION = 1_000_000
 _LIBRARIES = ("llvmlite", "numba", "numpy", "pyarrow", "scipy")
@@ -60,6 +62,8 @@ class Compared:
     ----------
     results
         By agency.
+    counts
+        The tables that the agreement lets be published.
     parameters
         What was chosen and isn't in the agreement, as RESULT states it.
     info
@@ -67,6 +71,7 @@ class Compared:
     """
 
     results: Mapping[str, Made]
+    counts: tuple[Count, ...]
     parameters: Mapping[str, int | bool | str]
     info: LinkInfo
 
@@ -118,6 +123,9 @@ def compare(
     files = results_of(
         matches, sets, run=agreement.run, agreement=agreement.digest, parties=names, seed=seed
     )
+    counts = tables_of(agreement, sets, matches, seed=seed)
+    if agreement.disclosure.mode == "count":
+        files = [of_nothing(file) for file in files]
     results = {}
     for name, file in zip(names, files, strict=True):
         path = folder / f"{name}.result"
@@ -133,7 +141,7 @@ def compare(
         "max_pairs": MAX_PAIRS,
         "measure": matches.info.measure,
     }
-    return Compared(results, parameters, matches.info)
+    return Compared(results, counts, parameters, matches.info)
 
 
 def software() -> dict[str, str]:

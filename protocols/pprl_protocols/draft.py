@@ -90,6 +90,8 @@ class Answers:
         By agency.
     releases
         What is handed over, from whom to whom.
+    disclosure
+        What takes the place of the template's; None: nothing.
     """
 
     purpose: str
@@ -99,6 +101,7 @@ class Answers:
     population: Mapping[str, str]
     max_records: Mapping[str, int]
     releases: Sequence[ReleasedAttribute] = ()
+    disclosure: Disclosure | None = None
 
 
 def releases(template: Template, options: Sequence[str]) -> list[ReleasedAttribute]:
@@ -204,6 +207,7 @@ def draft(
         The parties can't be those of a run, or an answer doesn't fit.
     """
     schema = Schema.load(template.schema_name)
+    disclosure = answers.disclosure or template.disclosure
     full = [
         party.model_copy(
             update={
@@ -233,8 +237,8 @@ def draft(
         schema_text=schema.text,
         schema_digest=schema.digest,
         decision=template.decision,
-        disclosure=template.disclosure.model_copy(
-            update={"attributes": (*template.disclosure.attributes, *answers.releases)}
+        disclosure=disclosure.model_copy(
+            update={"attributes": (*disclosure.attributes, *answers.releases)}
         ),
         parties=tuple(full),
     )

@@ -12,17 +12,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pprl.buffers import string_buffers
-from pprl.encoded import METADATA_KEY, SEALED, EncodedSet
+from pprl.encoded import METADATA_KEY, SEALED, STRATUM, EncodedSet
 from pprl.errors import PeerError
 from pprl_protocols.id_rows import ID_CHARACTERS, all_digits, rising, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
+    from pprl_protocols.disclosure import Stratum
 
 _CHECK_ROWS = 1 << 18
 _TOKEN = "token."  # noqa: S105 - a column prefix
@@ -37,6 +39,7 @@ def check_encodings(
     party: str,
     schema_digest: str,
     max_records: int,
+    strata: Sequence[Stratum] = (),
     sealed: Mapping[str, int] = MappingProxyType({}),
 ) -> EncodedSet:
     """Open an agency's encodings and check that they are what the agreement asks for.
@@ -53,6 +56,8 @@ def check_encodings(
         Of the agreed schema.
     max_records
         As agreed for this agency.
+    strata
+        What the agency gives for the tables.
     sealed
         Recipient -> bytes of every blob that the agreement lets travel to it.
 
@@ -77,21 +82,26 @@ def check_encodings(
         raise PeerError("pseudonyms.no_key_check", party=party)
     if len(encoded) > max_records:
         raise PeerError("pseudonyms.too_many", party=party, found=len(encoded), agreed=max_records)
-    _check_columns(encoded, sealed, party)
+    _check_columns(encoded, [STRATUM + one.name for one in strata], sealed, party)
+    for one in strata:
+        _check_stratum(encoded.table.column(STRATUM + one.name), one, party)
     _check_ids(encoded.ids, party)
     return encoded
 
 
-def _check_columns(encoded: EncodedSet, sealed: Mapping[str, int], party: str) -> None:
+def _check_columns(
+    encoded: EncodedSet, strata: list[str], sealed: Mapping[str, int], party: str
+) -> None:
     schema = encoded.table.schema
     blobs = {SEALED + name: width for name, width in sealed.items()}
+    beside = [*strata, *blobs]
     for place, field in enumerate(schema, start=1):
         kind = field.name.removeprefix(_TOKEN)
         token = kind != field.name and _KIND.fullmatch(kind) and kind not in _NO_KINDS
-        known = field.name in {"id", "filter"} or field.name in blobs
+        known = field.name in {"id", "filter", *beside}
         if field.metadata or not (token or known):
             raise PeerError("pseudonyms.column", party=party, column=place)
-    if list(schema.names)[len(schema) - len(blobs) :] != list(blobs):
+    if list(schema.names)[len(schema) - len(beside) :] != beside:
         raise PeerError("pseudonyms.sealed", party=party)
     for name, width in blobs.items():
         column = encoded.table.column(name)
@@ -99,6 +109,18 @@ def _check_columns(encoded: EncodedSet, sealed: Mapping[str, int], party: str) -
             raise PeerError("pseudonyms.sealed", party=party)
     if set(schema.metadata) != {METADATA_KEY}:
         raise PeerError("pseudonyms.metadata", party=party)
+
+
+def _check_stratum(column: pa.ChunkedArray, stratum: Stratum, party: str) -> None:
+    """Refuse what isn't an agreed value, or texts whose offsets are none."""
+    agreed = pa.array(stratum.all, pa.string())
+    for chunk in column.chunks:
+        try:
+            string_buffers(chunk)
+        except ValueError:
+            raise PeerError("pseudonyms.stratum", party=party) from None
+        if chunk.null_count or not pc.all(pc.is_in(chunk, value_set=agreed)).as_py():
+            raise PeerError("pseudonyms.stratum", party=party)
 
 
 def _check_ids(ids: pa.ChunkedArray, party: str) -> None:

@@ -37,7 +37,18 @@ MAX_TEXT_CHARACTERS = 4_000
 MAX_ITEMS = 100
 """Elements of a small list: strata, attributes, parameters."""
 MAX_COUNTS = 10_000
-"""Cells of the table of a result."""
+"""Cells of the tables of a result."""
+MAX_TABLE_COLUMNS = 2_000
+"""Combinations of values that tables tell apart besides places."""
+MAX_TABLE_BYTES = 600 << 10
+"""Canonical JSON of the tables of a result, which travel in an envelope."""
+MAX_COUNT_RESULT_BYTES = 8 << 10
+"""Content of a result that tells an agency nothing about its records, padded."""
+MAX_STRATA = 8
+MAX_STRATUM_VALUES = 10_000
+"""Values of one column that tables are counted by."""
+MAX_NOISE_SCALE = 1_000
+MAX_MINIMUM_CELL = 10_000
 MAX_RECORDS = 1 << 30
 """Records that one agency may enter."""
 MAX_ATTRIBUTE_BYTES = 4_096

@@ -28,9 +28,9 @@ _MILLION = 1_000_000
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
-    """Write what :func:`pprl_protocols.result.joined` gives to a file of the caller's. Not atomic.
+    """Write what an agency receives to a file of the caller's: records, or tables. Not atomic.
 
-    Precision is written with four decimals; what isn't there is empty.
+    Precision is written with four decimals; what isn't there is empty, and so is a hidden count.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -38,8 +38,9 @@ def write_csv(table: pa.Table, path: Path) -> None:
         writer.writerow(names)
         for batch in table.to_batches(max_chunksize=_ROWS):
             columns = batch.to_pydict()
-            columns["precision"] = [
-                None if value is None else f"{value / _MILLION:.4f}"
-                for value in columns["precision"]
-            ]
+            if "precision" in columns:
+                columns["precision"] = [
+                    None if value is None else f"{value / _MILLION:.4f}"
+                    for value in columns["precision"]
+                ]
             writer.writerows(zip(*(columns[name] for name in names), strict=True))

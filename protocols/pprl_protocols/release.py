@@ -11,7 +11,7 @@ recipients who compare theirs learn nothing. A family's own number and its card 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,19 +21,21 @@ import pyarrow.compute as pc
 from pprl.buffers import fixed_array
 from pprl.encoded import SEALED
 from pprl.errors import InputError
-from pprl.io.columns import recognise, roles
+from pprl.io.columns import recognise, role_of, roles
 from pprl.io.rows import RowNumbers
 from pprl_protocols.attributes import CARD_BYTES, HANDLE_BYTES, Sealer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pprl.io.source import Source
     from pprl_protocols.agreement import Agreement
+    from pprl_protocols.disclosure import Stratum
     from pprl_protocols.id_rows import Integers, Rows
 
 _KNOWN = 256
+_LISTED = 5
 _CARD_DIGITS = 16
 _ROWS = 1 << 16
 _FAMILY_ROLES = ("family_id", "kk_number")
@@ -51,22 +53,30 @@ class Columns:
         The family card's number; None: not there.
     attributes
         Name in the agreement -> column.
+    strata
+        What the coordinator sees for the tables, and its column.
     """
 
     family: str | None
     card: str | None
     attributes: Mapping[str, str]
+    strata: Sequence[tuple[Stratum, str]] = ()
 
     @property
     def named(self) -> dict[str, str]:
         """What is read beside the encodings, by what it is."""
         own = {"family": self.family, "kk_number": self.card}
-        return {name: column for name, column in own.items() if column} | dict(self.attributes)
+        shown = {one.name: column for one, column in self.strata}
+        return {name: column for name, column in own.items() if column} | {
+            **self.attributes,
+            **shown,
+        }
 
     @property
     def all(self) -> list[str]:
         """All columns to be read, each once."""
-        found = [self.family, self.card, *self.attributes.values()]
+        shown = [column for _, column in self.strata]
+        found = [self.family, self.card, *self.attributes.values(), *shown]
         return list(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -84,12 +94,18 @@ class Beside:
         Attribute -> strings, null for an empty cell.
     rows
         Row numbers of the records.
+    strata
+        Agreed stratum -> its agreed values, in the order of the agreement.
+    unlisted
+        Agreed stratum -> how many records have none of them.
     """
 
     family: Integers
     card: Integers
     values: Mapping[str, pa.ChunkedArray]
     rows: RowNumbers
+    strata: Mapping[str, pa.StringArray] = field(default_factory=dict)
+    unlisted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Handles:
@@ -117,10 +133,18 @@ class Handles:
         return table[place.reshape(-1)]
 
 
+def names(agreement: Agreement, sender: str) -> tuple[str, ...]:
+    """Return what an agency's register has to hold besides what is encoded."""
+    disclosure = agreement.disclosure
+    handed = [one.name for one in disclosure.attributes if one.from_ == sender]
+    shown = [one.name for one in disclosure.given_by(sender)]
+    return tuple(dict.fromkeys([*handed, *shown]))
+
+
 def resolve(
     agreement: Agreement, sender: str, source: Source, mapping: Mapping[str, str]
 ) -> Columns:
-    """Find the columns that the agreement lets leave, sealed.
+    """Find the columns that the agreement lets leave: sealed, or shown to the coordinator.
 
     Parameters
     ----------
@@ -132,11 +156,15 @@ def resolve(
     Raises
     ------
     InputError
-        A column that is to be released isn't found.
+        A column that is agreed on isn't found.
     """
-    wanted = {one.name: None for one in agreement.disclosure.attributes if one.from_ == sender}
+    strata = agreement.disclosure.given_by(sender)
+    wanted = names(agreement, sender)
     mine = {name: column for name, column in mapping.items() if name in {*roles(), *wanted}}
-    found = recognise(source.columns, mine, tuple(wanted)).roles
+    found = dict(recognise(source.columns, mine, wanted).roles)
+    for one in strata:  # one by kecamatan is by the column that is read as the district
+        if one.name not in found and (role := role_of(one.name)) in found:
+            found[one.name] = found[role]
     for name in wanted:
         if name not in found:
             raise InputError("release.missing", path=str(source.path), column=name)
@@ -144,7 +172,12 @@ def resolve(
     return Columns(
         family=next((found[role] for role in _FAMILY_ROLES if families and role in found), None),
         card=found.get("kk_number") if families else None,
-        attributes={name: found[name] for name in wanted},
+        attributes={
+            one.name: found[one.name]
+            for one in agreement.disclosure.attributes
+            if one.from_ == sender
+        },
+        strata=[(one, found[one.name]) for one in strata],
     )
 
 
@@ -163,7 +196,8 @@ def read(source: Source, columns: Columns, *, count: int, card_key: bytes) -> Be
     Raises
     ------
     InputError
-        The file has changed since it was encoded.
+        The file has changed since it was encoded, or a column that tables are counted by holds
+        no agreed value at all.
     """
     parts: dict[str, list[pa.Array]] = {name: [] for name in columns.all}
     rows = RowNumbers()
@@ -181,7 +215,18 @@ def read(source: Source, columns: Columns, *, count: int, card_key: bytes) -> Be
     if columns.card is not None:
         card = _tags(cells[columns.card], card_key)
     values = {name: cells[column] for name, column in columns.attributes.items()}
-    return Beside(family, card, values, rows)
+    strata = {one.name: _agreed(cells[column], one) for one, column in columns.strata}
+    unlisted = {
+        one.name: int(pc.sum(pc.equal(strata[one.name], one.other)).as_py() or 0)
+        for one, _ in columns.strata
+    }
+    for one, column in columns.strata:
+        if count and unlisted[one.name] == count:
+            shown = ", ".join(one.values[:_LISTED]) + (", ..." if len(one.values) > _LISTED else "")
+            raise InputError(
+                "release.no_agreed_value", path=str(source.path), column=column, values=shown
+            )
+    return Beside(family, card, values, rows, strata, unlisted)
 
 
 def sealed_columns(
@@ -252,6 +297,14 @@ def _sealed(
         family, cards, values, row=lambda place: beside.rows.number(part.start + place)
     )
     return sealer.seal(plain, pseudo)
+
+
+def _agreed(cells: pa.ChunkedArray, stratum: Stratum) -> pa.StringArray:
+    """Return the agreed value of every cell."""
+    coded = pc.dictionary_encode(cells.combine_chunks())
+    read = [stratum.read(text) for text in coded.dictionary.to_pylist()]
+    places = coded.indices.fill_null(len(read))
+    return pa.array([*read, stratum.other], pa.string()).take(places)
 
 
 def _numbers(cells: pa.ChunkedArray) -> Integers:

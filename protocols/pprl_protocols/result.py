@@ -57,10 +57,12 @@ __all__ = [
     "ResultFile",
     "ResultHeader",
     "match_numbers",
+    "of_nothing",
     "results_of",
 ]
 
 _LABEL = b"pprl/v1/match\x00"
+_PERCENT = MILLION // 100
 
 
 def match_numbers(count: int, *, run: str, seed: bytes) -> Rows:
@@ -137,6 +139,35 @@ def results_of(
         )
         results.append(ResultFile(header, rows))
     return results
+
+
+def of_nothing(result: ResultFile) -> ResultFile:
+    """Return a result that tells its recipient nothing about a record: for mode ``count``.
+
+    What is left are the estimates, to whole percents and no narrower than they were, since finer
+    ones would say how many matches there are; thresholds are left out for the same reason.
+    """
+    pairs = tuple(
+        pair.model_copy(
+            update={
+                "accept": {},
+                "review": {},
+                "precision": _coarse(pair.precision),
+                "recall": _coarse(pair.recall),
+            }
+        )
+        for pair in result.header.pairs
+    )
+    header = result.header.model_copy(update={"rows": 0, "pairs": pairs})
+    return ResultFile(header, result.table.slice(0, 0))
+
+
+def _coarse(share: Share | None) -> Share | None:
+    if share is None:
+        return None
+    value = (share.value + _PERCENT // 2) // _PERCENT * _PERCENT
+    low, high = share.low // _PERCENT * _PERCENT, -(-share.high // _PERCENT) * _PERCENT
+    return Share(value=min(max(value, low), high), low=low, high=high)
 
 
 def _pseudo(table: pa.Table) -> Rows:

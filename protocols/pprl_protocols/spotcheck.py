@@ -236,10 +236,8 @@ def verify(answer: Answer, draw: Draw, agreement: Agreement, transcript: Transcr
     drawn = positions(draw.close, draw.nonce, size=size, count=draw.records)
     if tuple(record.position for record in answer.records) != drawn:
         raise PeerError("spotcheck.positions", party=name)
-    form, blobs = (
-        _form(agreement),
-        list(attributes.widths(attributes.layouts_to(agreement, name)).values()),
-    )
+    form = (*_form(agreement), len(agreement.disclosure.given_by(name)))
+    blobs = list(attributes.widths(attributes.layouts_to(agreement, name)).values())
     wrong = [
         record.position
         for record in answer.records
@@ -276,10 +274,11 @@ def _findings(
     yield Finding("spotcheck.sources", {"party": party}, "note")
 
 
-def _has_form(record: DrawnRecord, bits: int, kinds: int, blobs: list[int]) -> bool:
+def _has_form(record: DrawnRecord, bits: int, kinds: int, strata: int, blobs: list[int]) -> bool:
     width = None if record.filter is None else len(record.filter) // 2
     sealed = [len(blob) // 2 for blob in record.sealed]
-    return width in {None, (bits + 63) // 64 * 8} and (len(record.tokens), sealed) == (kinds, blobs)
+    found = (len(record.tokens), len(record.strata), sealed)
+    return width in {None, (bits + 63) // 64 * 8} and found == (kinds, strata, blobs)
 
 
 def _form(agreement: Agreement) -> tuple[int, int]:

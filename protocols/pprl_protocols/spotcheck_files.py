@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from pprl.errors import PeerError
 from pprl_protocols import canonical, limits
 from pprl_protocols.fields import (
+    Line,
     NonNegative,
     Part,
     PartyName,
@@ -101,6 +102,8 @@ class DrawnRecord(Part):
         Its filter, hex, with the bits appended to whole words; None when it has none.
     tokens
         Its exact tokens, hex, in the order of the schema; None where it has none.
+    strata
+        Its agreed values for the tables, in the order of the file.
     sealed
         What travels sealed to other agencies, hex, in the order of the file.
     path
@@ -117,6 +120,7 @@ class DrawnRecord(Part):
         tuple[Annotated[str, Field(pattern=hexadecimal(_TOKEN_BYTES))] | None, ...],
         Field(max_length=limits.MAX_ITEMS),
     ]
+    strata: Annotated[tuple[Line, ...], Field(max_length=limits.MAX_STRATA)] = ()
     sealed: Annotated[
         tuple[Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$", max_length=_MAX_BLOB_HEX)], ...],
         Field(max_length=limits.MAX_AGENCIES - 1),
@@ -126,9 +130,16 @@ class DrawnRecord(Part):
     @property
     def leaf(self) -> bytes:
         """The bytes over which the Merkle tree was made, as :func:`merkle.records` gives them."""
-        values = (self.filter, *self.tokens, *self.sealed)
-        cells = (_NONE if each is None else _VALUE + bytes.fromhex(each) for each in values)
-        return _VALUE + self.id.encode() + b"".join(cells)
+        values = [
+            self.id.encode(),
+            *(
+                None if each is None else bytes.fromhex(each)
+                for each in (self.filter, *self.tokens)
+            ),
+            *(each.encode() for each in self.strata),
+            *map(bytes.fromhex, self.sealed),
+        ]
+        return b"".join(_NONE if each is None else _VALUE + each for each in values)
 
 
 class Answer(Part):

@@ -30,6 +30,7 @@ LABELS = {
     "pprl/v1/seal": ("info of a sealed file's key (HPKE)", 3),
     "pprl/v1/salt": ("salt of a sealed result (HMAC)", 3),
     "pprl/v1/match": ("key of match numbers (HMAC)", 5),
+    "pprl/v1/table-noise": ("seed of the noise on published counts (HMAC)", 5),
     "pprl/v1/spotcheck": ("positions of a spot check (SHA-256)", 6),
 }
 """Label -> what it is for, and on which page."""
@@ -44,7 +45,14 @@ _LIMITS: tuple[tuple[str, int], ...] = (
     ("prose, in characters", limits.MAX_TEXT_CHARACTERS),
     ("elements of a small list: strata, columns, parameters", limits.MAX_ITEMS),
     ("cells of `counts`", limits.MAX_COUNTS),
+    ("`counts` as canonical JSON", limits.MAX_TABLE_BYTES),
+    ("strata", limits.MAX_STRATA),
+    ("values of a stratum", limits.MAX_STRATUM_VALUES),
+    ("combinations of values besides places", limits.MAX_TABLE_COLUMNS),
+    ("`noise_scale`", limits.MAX_NOISE_SCALE),
+    ("a result in mode `count`, padded content", limits.MAX_COUNT_RESULT_BYTES),
     ("smallest cell that may be published", limits.MIN_CELL),
+    ("largest `minimum_cell`", limits.MAX_MINIMUM_CELL),
     ("step of published counts", limits.COUNT_STEP),
     ("records of an agency", limits.MAX_RECORDS),
     ("a released attribute", limits.MAX_ATTRIBUTE_BYTES),

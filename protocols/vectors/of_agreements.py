@@ -95,6 +95,16 @@ def cases() -> Iterator[Case]:
         {"text": whole.to_bytes().decode()},
         answer=answer,
     )
+    content = _draft()
+    _disclosure(**_TABLES)(content)
+    counting = Agreement.from_bytes(canonical.dumps(content))
+    yield Case(
+        "agreement",
+        "tables",
+        "tables by place and decile, and nothing else",
+        {"text": counting.to_bytes().decode()},
+        answer={"digest": counting.digest},
+    )
     for name, about, change in _FAULTS:
         content = _draft()
         change(content)
@@ -160,6 +170,25 @@ def _parties(change: Callable[[list[dict[str, Plain]]], None]) -> Change:
 
 
 _RELEASED: Plain = {"from": "agency-a", "to": "agency-b", "name": "class", "bytes": 8}
+_PLACES: dict[str, Plain] = {
+    "name": "district",
+    "agencies": ["agency-a", "agency-b"],
+    "values": ["640801", "640802", "647101"],
+    "levels": [4, 6],
+}
+_DECILES: dict[str, Plain] = {
+    "name": "decile",
+    "agencies": ["agency-b"],
+    "values": ["1", "2", "3"],
+    "levels": [],
+}
+_TABLES: dict[str, Plain] = {
+    "mode": "count",
+    "strata": [_PLACES, _DECILES],
+    "publish": [["district", "decile"]],
+    "noise_scale": 3,
+    "repeats": {"runs": 4, "days": 365},
+}
 _FAULTS: tuple[tuple[str, str, Change], ...] = (
     ("more", "a field that doesn't exist", _set("remarks", "")),
     ("run", "a run id of another length", _set("run", "0123")),
@@ -170,7 +199,23 @@ _FAULTS: tuple[tuple[str, str, Change], ...] = (
     (
         "attributes_in_count",
         "attributes handed over where only counts are agreed",
-        _disclosure(mode="count", attributes=[_RELEASED]),
+        _disclosure(**_TABLES, attributes=[_RELEASED]),
+    ),
+    ("count_of_nothing", "only counts are agreed, and none", _disclosure(mode="count")),
+    (
+        "endless_tables",
+        "tables as often as anybody likes",
+        _disclosure(**{**_TABLES, "repeats": None}),
+    ),
+    (
+        "stratum_for_nothing",
+        "the coordinator would see what no table is counted by",
+        _disclosure(**{**_TABLES, "publish": [["district"]]}),
+    ),
+    (
+        "place_of_another_level",
+        "a code that isn't of the last level",
+        _disclosure(**{**_TABLES, "strata": [{**_PLACES, "levels": [4, 10]}, _DECILES]}),
     ),
     ("one_agency", "one agency only", _parties(lambda parties: parties.remove(parties[1]))),
     (

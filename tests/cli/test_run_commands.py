@@ -416,3 +416,50 @@ def test_a_home_is_made_once_and_trust_is_given_by_hand(drafted, tmp_path):
     assert desk.pprl("trust", "add", "dppkb.party.toml", *wrong, *at, check=4).stderr
     assert "dinsos" in desk.pprl("trust", "list", *at).stdout
     assert "no home" in desk.pprl("trust", "list", "--home", "homes/nobody", check=2).stderr
+
+
+def test_a_run_that_only_counts(drafted, tmp_path):
+    """Nobody learns of a record: both get the tables that were agreed on, and nothing else."""
+    desk = drafted.copy(tmp_path / "desk")
+    files = [f"{name}.{kind}" for name in ROLES for kind in ("party.toml", "card.json")]
+    new = ("agreement", "new", *files, *ANSWERS, "--max-records", 1000, "--force")
+    wrong = desk.pprl(*new, "--mode", "counts", check=2).stderr
+    assert "link, count" in wrong
+    wrong = desk.pprl(*new, "--stratum", "jk:dppkb", check=2).stderr
+    assert "NAME:AGENCIES:VALUES" in wrong
+    (desk.folder / "places.txt").write_text("".join(f"6408{at:02}\n" for at in range(1, 19)))
+    places = ("--stratum", "kecamatan:dppkb,dinsos:places.txt")
+    desk.pprl(*new, "--mode", "count", *places, "--stratum", "jk:dinsos:LAKI-LAKI")
+    shown = desk.pprl("agreement", "show", "agreement.toml").stdout
+    assert "tables only" in shown
+    assert "kecamatan (dppkb, dinsos); jk (dinsos)" in shown
+    assert "kecamatan x jk" in shown
+    assert "at most 4 times in 365 days" in shown
+
+    publish = ("agreement", "sign", "agreement.toml", "--exchange", "exchange", "--yes")
+    desk.play("dppkb", *publish)
+    for name in ("dinsos", "bps"):
+        desk.turn(name, "agreement", "sign", "--yes")
+    sizes = ("--persons-a", 400, "--persons-b", 500, "--overlap", 0.5, "--damage", "clean")
+    desk.pprl("lab", "simulate", *sizes, "--out", "more")
+    desk.turn("dppkb", "encode", "more/a.csv")
+    refused = desk.turn("dinsos", "encode", "more/b.csv", "--map", "jk=nama_lengkap", check=3)
+    assert "no record has an agreed value in nama_lengkap; agreed are LAKI-LAKI" in refused.stderr
+    said = desk.turn("dinsos", "encode", "more/b.csv").stderr
+    assert "shown to the coordinator, for the tables: jk = " in said
+    assert "counted as others" in said
+    desk.turn("bps", "link")
+    tables = {}
+    for name in AGENCIES:
+        done = desk.turn(name, "receive", "--out", f"{name}.csv")
+        assert "nobody learns of a record" in done.stderr
+        tables[name] = rows_of(desk.folder / f"{name}.csv")
+    assert tables["dppkb"] == tables["dinsos"]
+    assert len(tables["dppkb"]) == (1 + 18 + 1) * (1 + 1 + 1)
+    assert 190 <= int(tables["dppkb"][0]["count"]) <= 210
+    assert 70 <= int(tables["dppkb"][1]["count"]) <= 130
+    assert tables["dppkb"][-1]["count"] == ""
+    refused = desk.turn("dppkb", "assign", "more/a.csv", "--out", "wl", "--provisional", check=2)
+    assert "lets nobody learn of a record" in refused.stderr
+    desk.turn("bps", "close")
+    assert "PASS" in desk.pprl("audit", "exchange", "--trust", "homes/bps/pins.toml").stdout

@@ -34,6 +34,8 @@ kind = "nik"
 
 DAYS = ("valid_from", "valid_until", "receipt_deadline", "audit_deadline")
 
+REGENCY = {"name": "regency", "agencies": ["dinsos"], "values": ["6408", "6471"], "levels": []}
+
 
 def key_of(name):
     return Ed25519PrivateKey.from_private_bytes(canonical.sha256(name.encode())[:32].encode())
@@ -88,10 +90,12 @@ def content(**changes):
         "disclosure": {
             "mode": "link",
             "minimum_cell": 10,
-            "strata": ["regency"],
+            "strata": [REGENCY],
             "families": False,
             "attributes": [{"from": "dinsos", "to": "bkkbn", "name": "decile", "bytes": 2}],
-            "publish": ["totals"],
+            "publish": [["regency"]],
+            "noise_scale": 0,
+            "repeats": {"runs": 4, "days": 365},
         },
         "parties": [
             party("bkkbn", "agency"),
@@ -202,7 +206,7 @@ CONTRADICTIONS = {
         },
     },
     "agreement.repeated_disclosure": {
-        "disclosure": {**content()["disclosure"], "strata": ["regency", "regency"]},
+        "disclosure": {**content()["disclosure"], "strata": [REGENCY, REGENCY]},
     },
 }
 

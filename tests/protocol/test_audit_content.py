@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 import pprl
-from pprl_protocols.agreement import Agreement, Disclosure
+from pprl_protocols.agreement import Agreement
 from pprl_protocols.audit.examine import audit
 from pprl_protocols.audit.sizes import is_padded
+from pprl_protocols.disclosure import Repeats
 from pprl_protocols.exchange import Stored
 from pprl_protocols.messages import Abort, Count, Dispute
 from pprl_protocols.roles.agency import ENCODINGS, RESULT
@@ -317,26 +318,24 @@ def test_one_sealed_file_for_two_agencies_fails_check_six(federation, run):
     assert (6, "audit.file_named_twice", "bps/1") in failed(report)
 
 
-def test_rows_in_mode_count_fail_check_six(federation, run, agreed):
-    counting = agreed.model_copy(update={"disclosure": Disclosure(mode="count", minimum_cell=10)})
-    report = audit(retold(federation, run, agreement=counting))
-    assert failed(report) == {(6, "audit.records_in_count", "bps/1")}
+TABLES = {"publish": ((),), "repeats": Repeats(runs=1, days=1)}
 
 
 @pytest.mark.parametrize(
     ("agreed_on", "counts", "codes"),
     [
         ({}, (TOTAL,), {"audit.counts_not_agreed"}),
-        ({"publish": ("totals",)}, (TOTAL,), set()),
-        ({"publish": ("totals",)}, (TOTAL, TOTAL), {"audit.repeated_count"}),
-        ({"publish": ("totals",), "minimum_cell": 40}, (TOTAL,), {"audit.small_count"}),
+        (TABLES, (TOTAL,), set()),
+        (TABLES, (), {"audit.count_not_agreed"}),
+        (TABLES, (TOTAL, TOTAL), {"audit.count_not_agreed"}),
+        (TABLES | {"minimum_cell": 40}, (TOTAL,), {"audit.small_count"}),
         (
-            {"publish": ("totals",)},
+            TABLES,
             (TOTAL.model_copy(update={"stratum": {"sex": "L"}}),),
             {"audit.count_not_agreed"},
         ),
         (
-            {"publish": ("totals",)},
+            TABLES,
             (TOTAL.model_copy(update={"agencies": ("bkkbn", "somebody")}),),
             {"audit.count_not_agreed"},
         ),

@@ -146,6 +146,8 @@ def _differences(result: Result, compared: Compared) -> Iterator[Finding]:
             yield Finding("reexecution.differs", {"party": name})
         elif not _as_declared(made, declared):
             yield Finding("reexecution.declared", {"party": name})
+    if result.counts != compared.counts:
+        yield Finding("reexecution.counts", {"party": result.party})
     if dict(result.parameters) != dict(compared.parameters):
         yield Finding("reexecution.parameters", {"party": result.party})
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
 from pprl.encoded import write_batches
 from pprl.errors import InputError, PeerError
-from pprl_protocols import attributes, limits, merkle, release
+from pprl_protocols import attributes, limits, merkle, release, repeats, tables
 from pprl_protocols.joining import joined
 from pprl_protocols.messages import Encodings, Receipt, Result
 from pprl_protocols.pseudonyms import Pseudonyms, drawn, shuffled
@@ -76,9 +77,12 @@ def encode(
         An agency's contribution to the run key is wrong: a reason to abort.
     InputError
         The register is damaged, or has more records than the agreement allows.
+    ConfigError
+        It would be one run with tables too many.
     """
     session.require("ENCODINGS")
     agreement, me = session.agreement, session.me
+    repeats.check(session.home.folder, agreement, today=session.today)
     if released is None:
         released = release.resolve(agreement, me.name, source, {})
     key = kept(session).key
@@ -89,9 +93,10 @@ def encode(
         )
         if me.max_records is not None and len(encoded) > me.max_records:
             raise InputError("protocol.too_many_records", found=len(encoded), agreed=me.max_records)
+        beside = release.read(source, released, count=len(encoded), card_key=key.family_card)
+        summary = replace(summary, unlisted=dict(beside.unlisted))
         if not publish:
             return summary
-        beside = release.read(source, released, count=len(encoded), card_key=key.family_card)
         pseudonyms = _pseudonyms(session, encoded, beside)
         encoded = releasing.attach(session, encoded, beside, pseudonyms, folder)
         plain = folder / "encodings.arrow"
@@ -99,6 +104,7 @@ def encode(
         del encoded  # a copy of the file in memory, which sealing doesn't need
         sealed = blobs.seal(session, plain, agreement.coordinator, ENCODINGS)
     signs = signs_digest(all_signs(session))
+    repeats.note(session.home.folder, agreement, today=session.today)
     session.say(
         Encodings(
             agreement=agreement.digest,
@@ -148,6 +154,8 @@ def _shuffle(encoded: EncodedSet, pseudonyms: Pseudonyms, plain: Path) -> str:
 def receive(session: Session, *, language: Language = "en") -> pa.Table:
     """Open the result, check it against what was declared, and say so; return it joined.
 
+    In mode ``count`` nothing can be joined: what is returned are the published tables.
+
     The result stays in the vault until the run is purged: a repeated call, after the receipt was
     sent, opens that and says nothing new, also after the card was destroyed.
 
@@ -162,7 +170,7 @@ def receive(session: Session, *, language: Language = "en") -> pa.Table:
     -------
     pyarrow.Table
         One row or more for every own record, in the order of the own file: see
-        :func:`pprl_protocols.result.joined`.
+        :func:`pprl_protocols.joining.joined`. In mode ``count``: :func:`published_tables`.
 
     Raises
     ------
@@ -171,24 +179,35 @@ def receive(session: Session, *, language: Language = "en") -> pa.Table:
     PeerError
         The result isn't what it was declared to be, or an agency holds another run key.
     """
-    me = session.me.name
-    if session.said("RECEIPT", me) is None:
+    receipt = None
+    if session.said("RECEIPT", session.me.name) is None:
         session.require("RECEIPT")
         receipt = _checked(session)
-        table = _joined(session, language)
+    only_counts = session.agreement.disclosure.mode == "count"
+    table = published_tables(session) if only_counts else _joined(session, language)
+    if receipt is not None:
         session.say(receipt)
-        return table
-    return _joined(session, language)
+    return table
+
+
+def published_tables(session: Session) -> pa.Table:
+    """Return the tables of RESULT, as :func:`pprl_protocols.tables.counted`; no rows for none.
+
+    Raises
+    ------
+    PeerError
+        There is no RESULT, or its tables aren't the agreed ones.
+    """
+    coordinator = session.agreement.coordinator.name
+    return tables.counted(session.agreement, _result(session).counts, party=coordinator)
 
 
 def _checked(session: Session) -> Receipt:
     """Open the result into the vault; return the receipt for it."""
     agreement, me = session.agreement, session.me
     coordinator = agreement.coordinator.name
-    signed = session.said("RESULT", coordinator)
-    if signed is None or not isinstance(signed.entry.message, Result):
-        raise PeerError("protocol.wrong_result", party=coordinator)
-    result = signed.entry.message
+    result = _result(session)
+    tables.counted(agreement, result.counts, party=coordinator)
     declared = result.results.get(me.name)
     if declared is None:
         raise PeerError("protocol.wrong_result", party=coordinator)
@@ -217,6 +236,14 @@ def _checked(session: Session) -> Receipt:
         columns=COLUMNS,
         confirmed=confirmed,
     )
+
+
+def _result(session: Session) -> Result:
+    coordinator = session.agreement.coordinator.name
+    signed = session.said("RESULT", coordinator)
+    if signed is None or not isinstance(signed.entry.message, Result):
+        raise PeerError("protocol.wrong_result", party=coordinator)
+    return signed.entry.message
 
 
 def _most_bytes(session: Session) -> int:
@@ -263,7 +290,8 @@ def _joined(session: Session, language: Language) -> pa.Table:
 
 
 def _result_file(session: Session, plain: Path) -> ResultFile:
-    return ResultFile.open(
+    """Open a result; in mode ``count`` one that says nothing about any record."""
+    file = ResultFile.open(
         plain,
         run=session.run,
         agreement=session.agreement.digest,
@@ -271,6 +299,9 @@ def _result_file(session: Session, plain: Path) -> ResultFile:
         parties=[party.name for party in session.agreement.agencies],
         blobs=attributes.widths(attributes.layouts_from(session.agreement, session.me.name)),
     )
+    if session.agreement.disclosure.mode == "count" and file.header.rows:
+        raise PeerError("result.rows_in_count")
+    return file
 
 
 def _check_confirmations(session: Session, result: Result) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def seal_results(session: Session, compared: Compared) -> Result:
         results=sealed,
         software=software(),
         parameters=dict(compared.parameters),
-        counts=(),
+        counts=compared.counts,
         confirmations={
             party.name: encodings_of(session, party.name).confirmation
             for party in agreement.agencies
@@ -219,7 +219,10 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
     agreed = (party.max_records if party else None) or limits.MAX_RECORDS
     # Before a byte of it is copied: the log's own number, then the file's.
     sealed = attributes.widths(attributes.layouts_to(agreement, name))
-    most = _most_bytes(schema, agreed, sum(sealed.values()))
+    strata = agreement.disclosure.given_by(name)
+    # A text has an offset of its own, and four bytes a character at most.
+    shown = sum(4 + 4 * max(map(len, one.all)) for one in strata)
+    most = _most_bytes(schema, agreed, sum(sealed.values()) + shown)
     if message.size > most:
         raise PeerError("protocol.encodings_too_large", party=name, size=message.size, most=most)
     if session.exchange.blob_size(session.run, message.sealed) not in {None, message.size}:
@@ -233,6 +236,7 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
         party=name,
         schema_digest=agreement.schema_digest,
         max_records=agreed,
+        strata=strata,
         sealed=sealed,
     )
     if (encoded.header.bits, encoded.token_kinds) != (schema.bits, schema.token_kinds):

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pprl.compare.measure import MILLION
 from pprl.decide.families import link_families
-from pprl.encoded import EncodedSet
+from pprl.encoded import STRATUM, EncodedSet
 from pprl_protocols import attributes, release
 from pprl_protocols.attributes import Sealer
 from pprl_protocols.id_rows import hex_ids, words
@@ -45,7 +45,7 @@ _NO_TOKEN = ("filter", "contradicted")
 def attach(
     session: Session, encoded: EncodedSet, beside: Beside, pseudonyms: Pseudonyms, folder: Path
 ) -> EncodedSet:
-    """Return encodings with what travels beside them, sealed to its recipients.
+    """Return encodings with what travels beside them: agreed strata, and sealed attributes.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ def attach(
     InputError
         A value is longer than agreed.
     """
+    encoded = _with_strata(encoded, beside)
     layouts = attributes.layouts_to(session.agreement, session.me.name)
     if not layouts:
         return encoded
@@ -148,6 +149,14 @@ def _families(
     names = np.array([*hex_ids(match[links.first]).to_pylist(), None], dtype=object)
     sizes = np.array([*(links.strong + links.medium), 0], dtype=np.int32)
     return names[links.pair], sizes[links.pair]
+
+
+def _with_strata(encoded: EncodedSet, beside: Beside) -> EncodedSet:
+    """Return encodings with what the coordinator is to see, as the agreement says it."""
+    table = encoded.table
+    for name, values in beside.strata.items():
+        table = table.append_column(pa.field(STRATUM + name, pa.string()), values)
+    return EncodedSet(encoded.header, table)
 
 
 def _handles(session: Session) -> Handles:

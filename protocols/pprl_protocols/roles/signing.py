@@ -12,8 +12,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pprl.errors import ConfigError, PeerError
-from pprl_protocols import cards, runkey, seeds
+from pprl.errors import PeerError
+from pprl_protocols import cards, repeats, runkey, seeds
 from pprl_protocols.messages import Sign
 from pprl_protocols.runkey import Contribution, RunKey
 
@@ -37,7 +37,7 @@ def sign(session: Session) -> str:
     """
     session.require("SIGN")
     check_identities(session)
-    check_possible(session.agreement)
+    check_possible(session)
     agreement = session.agreement
     contributions: dict[str, str] = {}
     if session.me.role == "agency":
@@ -79,23 +79,17 @@ def check_identities(session: Session) -> None:
         raise PeerError("protocol.no_card", party=missing[0])
 
 
-def check_possible(agreement: Agreement) -> None:
-    """Refuse an agreement that this software can't keep.
+def check_possible(session: Session) -> None:
+    """Refuse an agreement that this party can't keep.
 
     Raises
     ------
     ConfigError
-        It reads the schema otherwise, or something agreed on isn't there yet.
+        Its software reads the schema otherwise, or its home counts too many runs with tables.
     """
-    agreement.read_schema()
-    disclosure = agreement.disclosure
-    for name, asked in (
-        ("mode", disclosure.mode == "count"),
-        ("strata", disclosure.strata),
-        ("publish", disclosure.publish),
-    ):
-        if asked:
-            raise ConfigError("agreement.not_yet", field=f"disclosure.{name}")
+    session.agreement.read_schema()
+    if session.me.role == "agency":
+        repeats.check(session.home.folder, session.agreement, today=session.today)
 
 
 def check_pins(agreement: Agreement, pins: Pins, *, but: str | None) -> None:

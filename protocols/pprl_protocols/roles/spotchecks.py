@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pprl.buffers import fixed_array
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
-from pprl.encoded import SEALED, table_schema
+from pprl.encoded import SEALED, STRATUM, table_schema
 from pprl.errors import ConfigError, InputError, PeerError
 from pprl.io.rows import RowNumbers
 from pprl_protocols import merkle, release
@@ -235,23 +235,27 @@ def _published(
         inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
         chosen.append(batch.take(pa.array(inside)))
         start += batch.num_rows
-    sealed = [field for field in encoded.table.schema if field.name.startswith(SEALED)]
-    schema = table_schema(header, encoded.token_kinds, sealed)
+    beside = [field for field in encoded.table.schema if field.name.startswith((STRATUM, SEALED))]
+    schema = table_schema(header, encoded.token_kinds, beside)
     return merkle.Tree(b"".join(digests)), pa.Table.from_batches(chosen, schema)
 
 
 def _with_paths(
     records: pa.Table, places: Sequence[int], tree: merkle.Tree
 ) -> tuple[DrawnRecord, ...]:
-    ids, filters, *others = (column.to_pylist() for column in records.columns)
-    count = sum(name.startswith(SEALED) for name in records.column_names)
-    tokens, sealed = others[: len(others) - count], others[len(others) - count :]
+    columns = {name: records.column(name).to_pylist() for name in records.column_names}
+    ids, filters, *tokens = (
+        column for name, column in columns.items() if not name.startswith((STRATUM, SEALED))
+    )
+    strata = [column for name, column in columns.items() if name.startswith(STRATUM)]
+    sealed = [column for name, column in columns.items() if name.startswith(SEALED)]
     return tuple(
         DrawnRecord(
             position=place,
             id=ids[at],
             filter=_hex(filters[at]),
             tokens=tuple(_hex(column[at]) for column in tokens),
+            strata=tuple(column[at] for column in strata),
             sealed=tuple(column[at].hex() for column in sealed),
             path=tuple(tree.path(place)),
         )
