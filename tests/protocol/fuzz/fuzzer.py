@@ -106,6 +106,22 @@ def encodings(path):
         found.token_column(kind).to_pylist()
 
 
+def strata(path):
+    from pprl_protocols.disclosure import Stratum  # noqa: PLC0415 - see above
+    from pprl_protocols.encodings import check_encodings  # noqa: PLC0415 - see above
+
+    sex = Stratum(name="sex", agencies=("bkkbn",), values=("L", "P"))
+    found = check_encodings(
+        path,
+        agreement=agreement().digest,
+        party="bkkbn",
+        schema_digest=context()["schema_digest"],
+        max_records=2_000,
+        strata=[sex],
+    )
+    assert set(found.table.column("stratum.sex").to_pylist()) <= set(sex.all)
+
+
 def result(path):
     from pprl_protocols.result_file import ResultFile  # noqa: PLC0415 - see above
 
@@ -176,9 +192,10 @@ PARSERS = {
     "party": party_file,
     "result": result,
     "sealed": sealed,
+    "strata": strata,
     "transcript": transcript,
 }
-ARROW = ("encodings", "result")
+ARROW = ("encodings", "result", "strata")
 
 
 class Mutator:

@@ -55,6 +55,13 @@ def arrow_cases(data):
     }
 
 
+def with_stratum(data):
+    """Return encodings in which every record has a sex that the coordinator sees."""
+    table = pa.ipc.open_file(data).read_all()
+    values = [("L", "P", "other")[at % 3] for at in range(len(table))]
+    return arrow_file(table.append_column("stratum.sex", pa.array(values)))
+
+
 def json_cases(data):
     """Return canonical JSON as it is, and with one fault each."""
     value = json.loads(data)
@@ -123,6 +130,7 @@ def main():
         path.write_bytes(plain)
         header = EncodedSet.open(path).header
         keep("encodings", arrow_cases(plain))
+        keep("strata", arrow_cases(with_stratum(plain)))
         keep("sealed", {"valid.bin": sealed, "cut.bin": sealed[:-1], "longer.bin": sealed + b"\0"})
         plain, _, _ = opened(linked, "bkkbn", "RESULT", RESULT)
         keep("result", arrow_cases(plain))
