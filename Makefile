@@ -6,6 +6,7 @@
 #   make bench-protocol  what a run adds to encode and link, 1,000,000 records; some ten minutes
 #   make bench-families  families and assignments beside the truth, ten seeds; a quarter of an hour
 #   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
+#   make docs-images  the pictures of the docs, from a demo with seed 7; needs Chromium
 #   make pins    renew the pinned requirements (needs uv)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench bench-protocol bench-families bench-thresholds venv pins clean
+.PHONY: demo test check bench bench-protocol bench-families bench-thresholds docs-images venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -40,6 +41,10 @@ bench-families: $(VENV)/.test
 bench-thresholds: $(VENV)/.test
 	$(BIN)/python tests/bench/thresholds.py
 	$(BIN)/python tests/bench/thresholds.py --cost 100000
+
+docs-images: $(VENV)/.test
+	$(BIN)/pprl demo --seed 7 --out demo --force
+	$(BIN)/python docs/images/make.py demo
 
 venv: $(VENV)/.test
 

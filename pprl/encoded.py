@@ -63,9 +63,11 @@ class Header(BaseModel):
     format, version
         ``pprl.encoded``, 1.
     scheme
-        ``clk``: Bloom filters.
+        ``clk``: Bloom filters; ``hardened``: XOR of majorities; ``tokens``: no filter.
     bits
         Length of a filter in bits.
+    kappa
+        Hash families of a hardened filter, which its similarity depends on; None for others.
     schema_digest
         Of the schema; None when the file doesn't say (clkhash's JSON).
     key_check
@@ -80,8 +82,9 @@ class Header(BaseModel):
 
     format: Literal["pprl.encoded"] = "pprl.encoded"
     version: Literal[1] = 1
-    scheme: Literal["clk"]
+    scheme: Literal["clk", "hardened", "tokens"]
     bits: Annotated[int, Field(ge=1, le=65_536)]
+    kappa: Annotated[int, Field(ge=1, le=64)] | None = None
     schema_digest: Hex | None = Field(alias="schema")
     key_check: Hex | None
     agreement: Hex | None = None

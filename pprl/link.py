@@ -118,7 +118,7 @@ def link(
     judges = [_judge(asked, left, right, bounds) for left, right in combinations(sides, 2)]
     tiers = (*tier_kinds(sides), *FILTER_TIERS)
     matching = match(sides, judges, bounds, progress)
-    info = link_info(matching, tiers, asked, [len(each) for each in opened])
+    info = link_info(matching, tiers, asked, sides[0].measure, [len(each) for each in opened])
     return Matches(
         table=group_table(opened, matching, tiers, info),
         review=review_table(opened, matching, tiers, info),
@@ -158,7 +158,7 @@ def _judge(asked: Given | Target, left: Side, right: Side, bounds: Bounds) -> Ju
 
 
 def _check_comparable(one: Header, other: Header, position: int, other_position: int) -> None:
-    fields = ["scheme", "bits"]
+    fields = ["scheme", "bits", "kappa"]
     # clkhash's JSON says nothing about its schema and key; its owners must know.
     if one.schema_digest is not None and other.schema_digest is not None:
         fields += ["schema_digest", "key_check", "agreement"]

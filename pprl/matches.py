@@ -92,7 +92,7 @@ class LinkInfo:
     ----------
     measure
         What similarity is: ``dice`` beside a given threshold; ``dice_overlap``, the mean of Dice
-        and overlap coefficient, where thresholds are estimated.
+        and overlap coefficient, where thresholds are estimated; ``majority`` of hardened filters.
     threshold
         Similarity in [0, 1] from which filters were accepted, as it was compared: whole
         millionths. With more than two parties the largest; None when no pair was accepted by it.

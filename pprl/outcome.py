@@ -16,6 +16,7 @@ from pprl.matches import LinkInfo, PairInfo
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pprl.compare.measure import Measure
     from pprl.decide.judge import Verdict
     from pprl.decide.matching import Matching
     from pprl.decide.threshold.estimate import Estimate, Target
@@ -24,7 +25,11 @@ _DIGITS = 6
 
 
 def link_info(
-    matching: Matching, tiers: Sequence[str], asked: Given | Target, records: Sequence[int]
+    matching: Matching,
+    tiers: Sequence[str],
+    asked: Given | Target,
+    measure: Measure,
+    records: Sequence[int],
 ) -> LinkInfo:
     """Sum up a link.
 
@@ -34,6 +39,8 @@ def link_info(
         Names of the tiers, in the order of the matching.
     asked
         Bars or target.
+    measure
+        What similarity is.
     records
         Records of each set.
     """
@@ -52,7 +59,7 @@ def link_info(
     given = isinstance(asked, Given)
     kinds = tiers[:-2]
     return LinkInfo(
-        measure="dice" if given else "dice_overlap",
+        measure=measure.compared if given else measure.weighed,
         threshold=_strictest(matching.verdicts, "filter"),
         token_threshold=_strictest(matching.verdicts, kinds[0]) if kinds else None,
         target_precision=None if isinstance(asked, Given) else asked.precision,

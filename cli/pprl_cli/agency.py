@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,9 +16,12 @@ from pprl_cli import ui
 from pprl_cli.registers import MembersOption, RegisterOption, as_register, show_register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from pprl.errors import InputError
+    from pprl.io.source import Note, Source
     from pprl.quality import Problem, Quality
+    from pprl.registers.opened import Opened
 
 
 def check(
@@ -48,6 +52,7 @@ def check(
 
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     mapping = parse_map(map_ or [])
+    given = (source, mapping)
     opened = open_named(source, register, members, mapping)
     if opened is not None:
         source, mapping = opened.source, opened.mapping()
@@ -55,18 +60,48 @@ def check(
         report = _list_into(rows, data, stack, force=force) if rows else None
         with ui.progress("check.reading") as advance:
             quality = examine(source, mapping, report=report, progress=advance)
+    wrong = None
+    said = source.notes
+    if opened is not None and opened.named:
+        said, wrong = _as_families(opened, *given, members)
     if as_json:
-        notes = [{"code": note.code, **note.values} for note in source.notes]
+        notes = [{"code": note.code, **note.values} for note in said]
         known = {} if opened is None else {"register": as_register(opened)}
         ui.out_json({"path": str(data), **asdict(quality), **known, "notes": notes})
-        return
-    for note in source.notes:
-        ui.say(note.code, **note.values)
-    if opened is not None:
-        show_register(opened)
-    _show(quality)
-    if rows:
-        ui.say("check.rows", path=str(rows))
+    else:
+        for note in said:
+            ui.say(note.code, **note.values)
+        if opened is not None:
+            show_register(opened)
+        _show(quality)
+        if rows:
+            ui.say("check.rows", path=str(rows))
+    if wrong is not None:
+        raise wrong
+
+
+def _as_families(
+    opened: Opened, source: Source, mapping: Mapping[str, str], members: Path | None
+) -> tuple[tuple[Note, ...], InputError | None]:
+    """Read a register as ``pprl assign`` does; return what there is to say of it.
+
+    What would stop that command is returned, so that everything else is said before it.
+    """
+    from pprl.errors import InputError  # noqa: PLC0415 - commands import what they use
+    from pprl.registers.read import read_register  # noqa: PLC0415
+    from pprl.registers.slots import load_members  # noqa: PLC0415
+
+    own = {name: column for name, column in mapping.items() if name not in opened.rest}
+    columns = load_members(members) if members else None
+    today = date.today()  # noqa: DTZ011 - ages are of calendar days where people live
+    notes = opened.source.notes
+    try:
+        read = read_register(
+            source, opened.profile, day=today, mapping=own, members=columns, members_path=members
+        )
+    except InputError as error:
+        return notes, error
+    return (*notes, *(note for note in read.notes if note not in notes)), None
 
 
 def _list_into(

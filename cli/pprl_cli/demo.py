@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.demo_rehearsal import Rehearsal
 from pprl_cli.demo_results import Results, evaluated, wrong_assignments
-from pprl_cli.demo_stage import AUDITOR, COORDINATOR, EXCHANGE, PARTIES, Stage
+from pprl_cli.demo_stage import AUDITOR, COORDINATOR, EXCHANGE, OTHERS, PARTIES, Stage, Turn
 from pprl_cli.lab_evaluate import show_evaluation
 from pprl_cli.lab_families import DTSEN_FAMILIES, KRS_FAMILIES
 
@@ -50,56 +51,61 @@ def demo(
 
     agencies = AGENCIES[:parties]
     _prepare(out, force=force)
-    stage = Stage(out)
     dtsen = DTSEN_FAMILIES if families == KRS_FAMILIES else DTSEN_PER_KRS * families
-    with stage.step("simulate"):
-        made = simulate_families(
-            out / DATA,
-            krs=families,
-            dtsen=dtsen,
-            damage=ui.one_of("--damage", damage, ("dirty", "clean")),
-            seed=seed,
-            registers=REGISTERS[:parties],
-        )
-    registers = dict(zip(agencies, made.paths.values(), strict=True))
-    for name, count in made.counts.items():
-        ui.say("demo.register", name=name, families=count.families, rows=count.rows)
+    with Rehearsal() as rehearsal, Stage(out) as stage:
+        with stage.step("simulate"):
+            made = simulate_families(
+                out / DATA,
+                krs=families,
+                dtsen=dtsen,
+                damage=ui.one_of("--damage", damage, ("dirty", "clean")),
+                seed=seed,
+                registers=REGISTERS[:parties],
+            )
+        registers = dict(zip(agencies, made.paths.values(), strict=True))
+        for name, count in made.counts.items():
+            ui.say("demo.register", name=name, families=count.families, rows=count.rows)
 
-    with stage.step("homes"):
-        roles = dict.fromkeys(agencies, "agency") | {COORDINATOR: COORDINATOR, AUDITOR: AUDITOR}
-        for name, role in roles.items():
-            stage.enter(name, role)
-        stage.introduce()
-    with stage.step("agreement"):
-        stage.agree(
-            population="penduduk Kutai Timur",
-            max_records=max(count.rows for count in made.counts.values()),
-            release=f"{AGENCIES[1]}:{AGENCIES[0]}:{RELEASED}",
-        )
-    with stage.step("encode"):
-        for name in agencies:
-            stage.play(name, "encode", registers[name], *stage.run)
-    with stage.step("link"):
-        linked = stage.home(COORDINATOR) / "link.json"
-        stage.play(COORDINATOR, "link", *stage.run, "--json", kept=linked)
-    overlaps = [stage.home(name) / "overlap.csv" for name in agencies]
-    with stage.step("receive"):
-        for name, path in zip(agencies, overlaps, strict=True):
-            stage.play(name, "receive", *stage.run, "--out", path)
-    with stage.step("close"):
-        digest = stage.close([*agencies, AUDITOR])
-    with stage.step("audit"):
-        pins = stage.home(AUDITOR) / "pins.toml"
-        stage.play(AUDITOR, "audit", out / EXCHANGE, "--trust", pins, alone=True)
-    with stage.step("assign"):
-        first = agencies[0]
-        day = ("--day", made.as_of.isoformat())
-        made_here = ("--out", out / WORKLISTS, "--report", out / REPORT)
-        stage.play(first, "assign", registers[first], *stage.run, *made_here, *day)
-    with stage.step("evaluate"):
-        results = Results(registers, overlaps)
-        scores = evaluated(results, made)
-        wrong = wrong_assignments(results.families(), made, out / WORKLISTS)
+        with stage.step("homes"):
+            roles = dict.fromkeys(agencies, "agency") | {name: name for name in OTHERS}
+            stage.enter(roles)
+            stage.introduce()
+        with stage.step("agreement"):
+            stage.agree(
+                population="penduduk Kutai Timur",
+                max_records=max(count.rows for count in made.counts.values()),
+                release=f"{AGENCIES[1]}:{AGENCIES[0]}:{RELEASED}",
+            )
+        with stage.step("encode"):
+            rehearsal.wait_for_encode()
+            stage.play(*(Turn(name, ("encode", registers[name], *stage.run)) for name in agencies))
+        with stage.step("link"):
+            rehearsal.wait()
+            linked = stage.home(COORDINATOR) / "link.json"
+            stage.play(Turn(COORDINATOR, ("link", *stage.run, "--json"), kept=linked))
+        overlaps = [stage.home(name) / "overlap.csv" for name in agencies]
+        with stage.step("receive"):
+            stage.play(
+                *(
+                    Turn(name, ("receive", *stage.run, "--out", path))
+                    for name, path in zip(agencies, overlaps, strict=True)
+                )
+            )
+        with stage.step("close"):
+            digest = stage.close([*agencies, AUDITOR])
+        with stage.step("audit"):
+            pins = stage.home(AUDITOR) / "pins.toml"
+            stage.play(Turn(AUDITOR, ("audit", out / EXCHANGE, "--trust", pins), alone=True))
+        with stage.step("assign"):
+            first = agencies[0]
+            day = ("--day", made.as_of.isoformat())
+            made_here = ("--out", out / WORKLISTS, "--report", out / REPORT)
+            to_assign = ("assign", registers[first], *stage.run, *made_here, *day)
+            with stage.playing(Turn(first, to_assign)):
+                results = Results(registers, overlaps)
+                scores = evaluated(results, made)
+        with stage.step("evaluate"):
+            wrong = wrong_assignments(results.families(), made, out / WORKLISTS)
 
     estimate = json.loads(linked.read_bytes())
     summary = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pprl.lab.evaluate import Evaluation
+    from pprl.lab.evaluate.families import FamilyGroups
     from pprl.lab.families.simulate import SimulatedFamilies
 
 
@@ -23,75 +26,20 @@ class Results:
 
     def persons(self) -> pa.Table:
         """Return matched persons by match number."""
-        return _groups(
-            [self._read(path, "match", "tier") for path in self._overlaps], "match", "id"
-        )
+        from pprl.lab.evaluate.received import received_persons  # noqa: PLC0415 - commands import what they use
+
+        return received_persons(self._overlaps).drop_columns(["precision"])
 
     def families(self) -> pa.Table:
         """Return the families that the first two owners matched, by the pair's number."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - commands import what they use
+        return self.family_groups.groups
 
-        parts = []
-        for path, register in list(zip(self._overlaps, self._registers.values(), strict=True))[:2]:
-            found = self._read(path, "family")
-            owners = _families_of(register)
-            family = owners.column("family").take(
-                pc.index_in(found.column("id"), owners.column("id"))
-            )
-            parts.append(found.append_column("own", family))
-        return _groups(parts, "family", "own")
+    @cached_property
+    def family_groups(self) -> FamilyGroups:
+        """The same, with the precision that the first owner can estimate."""
+        from pprl.lab.evaluate.families import received_families  # noqa: PLC0415 - commands import what they use
 
-    @staticmethod
-    def _read(path: Path, group: str, *more: str) -> pa.Table:
-        import pyarrow as pa  # noqa: PLC0415 - commands import what they use
-        import pyarrow.compute as pc  # noqa: PLC0415
-        from pyarrow import csv  # noqa: PLC0415
-
-        names = ["id", "status", group, *more]
-        text = csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=names,
-            strings_can_be_null=True,
-        )
-        rows = csv.read_csv(path, convert_options=text)
-        return rows.filter(pc.is_valid(rows.column(group)))
-
-
-def _groups(parts: Sequence[pa.Table], group: str, own: str) -> pa.Table:
-    """Return groups as an evaluation takes them: one row for every party's record of a group."""
-    import pyarrow as pa  # noqa: PLC0415 - commands import what they use
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    listed = []
-    for party, rows in enumerate(parts):
-        kept = rows.filter(pc.equal(rows.column("status"), "matched"))
-        # A record in a match of three parties has a row for each of the other two.
-        tier = [("tier", "min")] if "tier" in rows.column_names else []
-        found = kept.group_by([group, own]).aggregate(tier)
-        listed.append(found.append_column("party", pa.array([party] * len(found), pa.int32())))
-    table = pa.concat_tables(listed)
-    numbers = pc.dictionary_encode(table.column(group).combine_chunks()).indices
-    columns = {
-        "group": numbers.cast(pa.int64()),
-        "party": table.column("party"),
-        "id": table.column(own),
-    }
-    if "tier_min" in table.column_names:
-        columns["tier"] = table.column("tier_min")
-    return pa.table(columns)
-
-
-def _families_of(register: Path) -> pa.Table:
-    """Return which family every record of a register belongs to."""
-    import pyarrow as pa  # noqa: PLC0415 - commands import what they use
-
-    from pprl.io.columns import recognise  # noqa: PLC0415
-    from pprl.io.source import open_source  # noqa: PLC0415
-
-    source = open_source(register)
-    roles = recognise(source.columns).roles
-    batches = [batch.table for batch in source.batches([roles["id"], roles["family_id"]])]
-    return pa.Table.from_batches(batches).rename_columns(["id", "family"])
+        return received_families(self._overlaps[:2], list(self._registers.values())[:2])
 
 
 def evaluated(results: Results, made: SimulatedFamilies) -> dict[str, Evaluation]:
@@ -105,10 +53,10 @@ def evaluated(results: Results, made: SimulatedFamilies) -> dict[str, Evaluation
     persons = evaluate(results.persons(), made.truth_path)
     text = csv.ConvertOptions(column_types={"family": pa.string()})
     truth = csv.read_csv(made.truth_families_path, convert_options=text)
-    truth = truth.rename_columns(["party", "id", "entity"])
     truth = truth.filter(pc.less(truth.column("party"), 2))  # as results.families
-    families = evaluate(results.families(), truth)
-    return {"persons": persons, "families": families}
+    families = evaluate(results.families(), truth, key="family")
+    estimated = results.family_groups.estimated
+    return {"persons": persons, "families": replace(families, estimated=estimated)}
 
 
 def wrong_assignments(families: pa.Table, made: SimulatedFamilies, worklists: Path) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import csv
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,8 @@ from pprl_cli import ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
 
     from pprl.lab.evaluate import (
         Bin,
@@ -30,17 +33,33 @@ _PLACES_SHOWN = 20
 
 
 def evaluate(
-    matches: Annotated[Path, typer.Argument(readable=False, help="matches.csv of pprl lab link.")],
-    truth: Annotated[Path, typer.Option(readable=False, help="truth.csv: party,id,entity.")],
+    matches: Annotated[
+        list[Path],
+        typer.Argument(
+            readable=False,
+            help="matches.csv of pprl lab link, or overlap.csv of every owner of a run, in order.",
+        ),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            readable=False, help="truth.csv: party,id,entity; with --families party,family,entity."
+        ),
+    ],
+    families: Annotated[
+        bool, typer.Option("--families", help="Score families, not persons; needs --data.")
+    ] = False,
     review: Annotated[
         Path | None, typer.Option(readable=False, help="review.csv of pprl lab link --review.")
     ] = None,
     damage: Annotated[
-        Path | None, typer.Option(readable=False, help="damage.csv: party,id,kinds.")
+        Path | None, typer.Option(readable=False, help="damage.csv: party,id,kinds (or family).")
     ] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option(readable=False, help="Register, for --by; once per party, in order."),
+        typer.Option(
+            readable=False, help="Register, for --by or --families; once per party, in order."
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option(help="kecamatan, village, regency, province or sex.")
@@ -52,34 +71,91 @@ def evaluate(
         Path | None,
         typer.Option(readable=False, help="FILE.svg: estimated against true precision."),
     ] = None,
+    mistakes: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="FILE.csv: what is wrong or missed, one by one, by id."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare matches with the truth: precision, recall, F1, and why some are wrong or missed."""
-    from pprl.errors import ConfigError, InputError  # noqa: PLC0415 - commands import what they use
+    from pprl.errors import ConfigError  # noqa: PLC0415 - commands import what they use
     from pprl.io.atomic import publish  # noqa: PLC0415
     from pprl.lab.evaluate import evaluate as measure  # noqa: PLC0415
+    from pprl.lab.evaluate.families import evaluate_families  # noqa: PLC0415
 
-    if chart is not None and chart.suffix.lower() != ".svg":
-        raise ConfigError("cli.choice", option="--chart", value=str(chart), choices="FILE.svg")
-    read = [matches, truth, *(data or []), *filter(None, (review, damage, compare))]
-    with nullcontext() if chart is None else publish(chart, force=force, inputs=read) as temporary:
-        result = measure(
-            matches, truth, review=review, damage=damage, data=data or (), by=by, compare=compare
+    for option, path, ending in (("--chart", chart, ".svg"), ("--mistakes", mistakes, ".csv")):
+        if path is not None and path.suffix.lower() != ending:
+            choices = f"FILE{ending}"
+            raise ConfigError("cli.choice", option=option, value=str(path), choices=choices)
+    if families and (by is not None or review is not None or not data):
+        raise ConfigError("evaluate.families_options")
+    read = [*matches, truth, *(data or []), *filter(None, (review, damage, compare))]
+    with ExitStack() as stack:
+        drawn, listed = (
+            None if path is None else stack.enter_context(publish(path, force=force, inputs=read))
+            for path in (chart, mistakes)
         )
-        if temporary is not None:
-            from pprl.report.charts import calibration_chart  # noqa: PLC0415
-
-            if result.calibration is None:
-                raise InputError("evaluate.no_estimates", path=str(matches))
-            drawn = calibration_chart(result.calibration.bins, language=ui.language())
-            temporary.write_text(drawn, encoding="utf-8")
+        if families:
+            result = evaluate_families(
+                _one_link(matches) or matches, truth, data or (), damage=damage, compare=compare,
+                mistakes=listed is not None,
+            )  # fmt: skip
+        else:
+            result = measure(
+                _one_link(matches) or _received(matches), truth, review=review, damage=damage,
+                data=data or (), by=by, compare=compare, mistakes=listed is not None,
+            )  # fmt: skip
+        if drawn is not None:
+            _draw(result, matches[0], drawn)
+        if listed is not None and result.mistakes is not None:
+            _write(result.mistakes, listed)
     if as_json:
         ui.out_json(result.as_dict())
     else:
         show_evaluation(result)
     if chart is not None:
         ui.say("evaluate.chart", path=str(chart))
+    if mistakes is not None:
+        ui.say("evaluate.mistakes", path=str(mistakes))
+
+
+def _one_link(matches: Sequence[Path]) -> Path | None:
+    """Return the one file of a link; None where these are what the owners of a run received."""
+    from pprl.lab.evaluate.read import is_overlap  # noqa: PLC0415 - commands import what they use
+
+    return matches[0] if len(matches) == 1 and not is_overlap(matches[0]) else None
+
+
+def _received(overlaps: Sequence[Path]) -> pa.Table:
+    from pprl.lab.evaluate.received import received_persons  # noqa: PLC0415 - commands import what they use
+
+    return received_persons(overlaps)
+
+
+def _draw(result: Evaluation, matches: Path, path: Path) -> None:
+    """Draw the chart.
+
+    Raises
+    ------
+    InputError
+        The link estimates nothing.
+    """
+    from pprl.errors import InputError  # noqa: PLC0415 - commands import what they use
+    from pprl.report.charts import calibration_chart  # noqa: PLC0415
+
+    if result.calibration is None:
+        raise InputError("evaluate.no_estimates", path=str(matches))
+    drawn = calibration_chart(result.calibration.bins, language=ui.language())
+    path.write_text(drawn, encoding="utf-8")
+
+
+def _write(mistakes: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(mistakes.column_names)
+        for batch in mistakes.to_batches():
+            writer.writerows(zip(*batch.to_pydict().values(), strict=True))
 
 
 def show_evaluation(result: Evaluation) -> None:
@@ -89,6 +165,14 @@ def show_evaluation(result: Evaluation) -> None:
         rows += [(f"{one} - {other}", score) for (one, other), score in result.parties.items()]
     rows += result.tiers.items()
     _show_scores("what", rows)
+    if result.estimated is not None:
+        known = result.estimated
+        ui.say(
+            "evaluate.estimated_families",
+            value=f"{known.value:.4f} [{known.low:.4f}, {known.high:.4f}]",
+            pairs=known.pairs,
+            contradicted=known.contradicted,
+        )
     if result.bands is not None:
         found = result.bands
         bands = (("accept", found.accept), ("review", found.review), ("resolved", found.resolved))

@@ -1,14 +1,20 @@
-"""The report of ``pprl assign``: what the run's result and agreement say about it."""
+"""The report of ``pprl assign``: what it is made from, and the page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pprl_cli import ui
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pprl.interventions.assign import Assigned
+    from pprl.interventions.previous import Compared
     from pprl.interventions.review import Reviewed
     from pprl.quality import Quality
+    from pprl.registers.opened import Opened
     from pprl.report.krs.data import Matching, ReportData
     from pprl.report.krs.data import Share as Shown
     from pprl_protocols.agreement import Agreement
@@ -29,19 +35,42 @@ class Facts:
         Name of the agency.
     agreement, outcome, header
         Of the run, and of this agency's result.
+    beside
+        Agencies whose registers only say who stands in them; how sure we are is about the others.
     """
 
     owner: str
     agreement: Agreement
     outcome: Outcome
     header: ResultHeader
+    beside: frozenset[str] = frozenset()
 
 
-def facts_of(session: Session) -> Facts:
+def facts_of(session: Session, beside: Iterable[str] = ()) -> Facts:
     """Return what a report says about a run; reads the result that the home keeps."""
     from pprl_protocols.roles import agency  # noqa: PLC0415 - commands import what they use
 
-    return Facts(session.me.name, session.agreement, session.outcome, agency.kept_header(session))
+    header = agency.kept_header(session)
+    return Facts(session.me.name, session.agreement, session.outcome, header, frozenset(beside))
+
+
+def page_of(
+    facts: Facts,
+    assigned: Assigned,
+    reviewed: Reviewed,
+    compared: Compared | None,
+    opened: Opened,
+    *,
+    public: bool,
+) -> str:
+    """Return the report as HTML, in the language in use; reads the register for its quality."""
+    from pprl.quality import check  # noqa: PLC0415 - commands import what they use
+    from pprl.report.krs.page import render  # noqa: PLC0415
+
+    quality = check(opened.source, opened.mapping())
+    any_decided = bool(reviewed.accepted or reviewed.refused)
+    data = report_data(facts, assigned, reviewed, quality, any_decided=any_decided)
+    return render(replace(data, compared=compared), language=ui.language(), public=public)
 
 
 def report_data(
@@ -69,16 +98,17 @@ def report_data(
         assigned=assigned,
         minutes=minutes,
         quality=quality,
-        matching=_matching(facts.header),
+        matching=_matching(facts.header, facts.beside),
         minimum=agreement.disclosure.minimum_cell,
     )
 
 
-def _matching(header: ResultHeader) -> Matching:
-    """Return how this agency's records were compared; with several others, with the first."""
+def _matching(header: ResultHeader, beside: frozenset[str]) -> Matching:
+    """Return how own records were compared with those of the first agency that isn't beside."""
     from pprl.report.krs.data import Bars, Matching  # noqa: PLC0415 - commands import what they use
 
-    pair = header.pairs[0]
+    matched = (pair for pair in header.pairs if header.parties[pair.other] not in beside)
+    pair = next(matched, header.pairs[0])
     bars = tuple(
         Bars(tier, _share(pair.accept.get(tier)), _share(pair.review.get(tier)))
         for tier in header.tiers

@@ -117,7 +117,7 @@ def as_agreed(
     ------
     InputError, ConfigError
         As :func:`pprl.registers.opened.open_named`; the agreement releases what the register's
-        profile doesn't allow.
+        profile doesn't allow, or a cell that nobody could read.
     """
     from pprl.registers.opened import open_named  # noqa: PLC0415 - commands import what they use
 
@@ -128,6 +128,7 @@ def as_agreed(
     handed = [one.name for one in session.agreement.disclosure.attributes if one.from_ == me]
     if opened.named:
         opened.refuse_others(handed)
+        opened.refuse_unread(handed)
     shown = [one.name for one in session.agreement.disclosure.given_by(me)]
     return opened.source, opened.mapping([*handed, *shown])
 

@@ -14,19 +14,24 @@ Pairs(left=array([0], dtype=int32), right=array([1], dtype=int32), \
 similarity=array([857142], dtype=int32))
 """
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pprl.compare.kernels import similar
-from pprl.compare.measure import Counts, dice_millionths, least_common_dice
+from pprl.compare.measure import Counts, Dice, Measure
 from pprl.compare.packing import SortedFilters, Strip, Words, sort_filters
 from pprl.compare.pairs import Pairs
 from pprl.errors import LimitError
 from pprl.limits import MAX_PAIRS, available_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
 
@@ -70,11 +75,12 @@ def similar_pairs(
     right: Words,
     threshold: int,
     *,
+    measure: Measure | None = None,
     threads: int | None = None,
     max_pairs: int = MAX_PAIRS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pairs:
-    """Return all pairs of non-empty filters whose Dice coefficient reaches the threshold.
+    """Return all pairs of non-empty filters whose similarity reaches the threshold.
 
     Parameters
     ----------
@@ -82,6 +88,8 @@ def similar_pairs(
         Filters, ``uint64 (records, words)``, equally many words; zeros are never similar.
     threshold
         In millionths.
+    measure
+        Dice when not given.
     threads
         As many as this process may use when not given.
     max_pairs
@@ -102,7 +110,8 @@ def similar_pairs(
     if max(len(left), len(right)) > MAX_RECORDS:
         raise LimitError("link.too_many_records", limit=MAX_RECORDS)
     swapped = len(left) > len(right)
-    job = _Job.prepare(*((right, left) if swapped else (left, right)), threshold, max_pairs)
+    sides = (right, left) if swapped else (left, right)
+    job = _Job.prepare(*sides, Dice() if measure is None else measure, threshold, max_pairs)
     total = len(job.rows) * len(job.others)
     parts: list[Pairs] = []
     compared = 0
@@ -125,20 +134,28 @@ class _Job:
     """What the threads share: both sides, read only, and the count of pairs kept so far."""
 
     def __init__(
-        self, rows: SortedFilters, others: SortedFilters, threshold: int, max_pairs: int
+        self,
+        rows: SortedFilters,
+        others: SortedFilters,
+        measure: Measure,
+        threshold: int,
+        max_pairs: int,
     ) -> None:
         self.rows = rows
         self.others = others
         self.stop = Event()
         self._strip: Strip = rows.strip(0, len(rows))
-        self._needed: Counts = least_common_dice(threshold, rows.words.shape[1] * 64)
+        self._measure = measure
+        self._needed: Counts = measure.least_common(threshold, rows.words.shape[1] * 64)
         self._max_pairs = max_pairs
         self._kept = 0
         self._lock = Lock()
 
     @classmethod
-    def prepare(cls, rows: Words, others: Words, threshold: int, max_pairs: int) -> "_Job":
-        return cls(sort_filters(rows), sort_filters(others), threshold, max_pairs)
+    def prepare(
+        cls, rows: Words, others: Words, measure: Measure, threshold: int, max_pairs: int
+    ) -> _Job:
+        return cls(sort_filters(rows), sort_filters(others), measure, threshold, max_pairs)
 
     def run(self, span: Span) -> Pairs:
         if self.stop.is_set() or self._out_of_reach(span):
@@ -152,7 +169,7 @@ class _Job:
             for row, other, common in similar(self._strip.part(start, stop), tiles, self._needed):
                 self._count(len(row))
                 places, other_places = start + row, span.tiles_start + other
-                similarity = dice_millionths(
+                similarity = self._measure.of(
                     common.astype(np.int64),
                     self.rows.set_bits[places],
                     self.others.set_bits[other_places],

@@ -8,15 +8,21 @@ array([857142,     -1])
 
 import numpy as np
 
-from pprl.compare.measure import Counts, dice_millionths
+from pprl.compare.measure import Counts, Dice, Measure
 from pprl.compare.packing import Words, count_bits
 from pprl.compare.pairs import NO_FILTER, Integers
 
 _AT_ONCE = 65_536  # pairs; keeps the copied filters small
 
 
-def similarity_of(left: Words, right: Words, left_rows: Integers, right_rows: Integers) -> Counts:
-    """Return the Dice coefficient of each given pair.
+def similarity_of(
+    left: Words,
+    right: Words,
+    left_rows: Integers,
+    right_rows: Integers,
+    measure: Measure | None = None,
+) -> Counts:
+    """Return the similarity of each given pair.
 
     Parameters
     ----------
@@ -24,17 +30,20 @@ def similarity_of(left: Words, right: Words, left_rows: Integers, right_rows: In
         Filters, ``uint64 (records, words)``.
     left_rows, right_rows
         ``(n,)``: rows of the pairs.
+    measure
+        Dice when not given.
 
     Returns
     -------
     int64 (n,)
         Millionths; -1 where either filter has no bit set.
     """
+    by = Dice() if measure is None else measure
     similarity = np.empty(len(left_rows), dtype=np.int64)
     for start in range(0, len(left_rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         one, other = left[left_rows[part]], right[right_rows[part]]
         a, b = count_bits(one), count_bits(other)
-        found = dice_millionths(count_bits(one & other), a, b)
+        found = by.of(count_bits(one & other), a, b)
         similarity[part] = np.where((a > 0) & (b > 0), found, NO_FILTER)
     return similarity

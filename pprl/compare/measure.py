@@ -6,7 +6,10 @@ The Dice coefficient of filters with ``a`` and ``b`` bits set, ``common`` of the
 the threshold in millionths. A filter without a bit is never compared, so that a threshold of 0
 keeps exactly the pairs of two filters that say something.
 
-Both measures ask for a least number of common bits that depends only on ``a + b`` and never
+Hardened filters are compared by the bits that differ (:class:`Majority`): absent bits say as much
+there as set ones.
+
+Every measure asks for a least number of common bits that depends only on ``a + b`` and never
 falls as ``a + b`` grows; the kernel needs to know nothing else about them.
 
 >>> threshold_millionths(0.8)
@@ -17,12 +20,18 @@ falls as ``a + b`` grows; the kernel needs to know nothing else about them.
 np.int64(4)
 """
 
+from __future__ import annotations
+
 import math
-from typing import TypeAlias
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from pprl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pprl.encoded import Header
 
 MILLION = 1_000_000
 
@@ -107,3 +116,116 @@ def least_common_hamming(max_distance: int, n_bits: int) -> Counts:
     """
     sums = np.arange(2 * n_bits + 1, dtype=np.int64)
     return np.maximum(-(-(sums - max_distance) // 2), 0)
+
+
+class Measure(Protocol):
+    """How similar two filters are, in whole millionths.
+
+    ``compared`` and ``weighed`` name what pairs are found by and what decides about them.
+    """
+
+    compared: str
+    weighed: str
+
+    def least_common(self, threshold: int, n_bits: int) -> Counts:
+        """Return ``int64 (2 * n_bits + 1,)``: by a + b, the common bits that a threshold needs."""
+
+    def of(self, common: Counts, a: Counts, b: Counts) -> Counts:
+        """Return the similarity of pairs with so many bits in common, and set."""
+
+    def weigh(self, similarity: Counts, a: Counts, b: Counts) -> Counts:
+        """Return the similarity that decides, of pairs that were found."""
+
+    def below(self, weighed: int) -> int:
+        """Return the similarity from which (nearly) all pairs are found that weigh so much."""
+
+
+class Dice:
+    """Of Bloom filters: found by Dice, decided by the mean of Dice and overlap coefficient."""
+
+    compared = "dice"
+    weighed = "dice_overlap"
+
+    def least_common(self, threshold: int, n_bits: int) -> Counts:
+        """Return :func:`least_common_dice`."""
+        return least_common_dice(threshold, n_bits)
+
+    def of(self, common: Counts, a: Counts, b: Counts) -> Counts:
+        """Return :func:`dice_millionths`."""
+        return dice_millionths(common, a, b)
+
+    def weigh(self, similarity: Counts, a: Counts, b: Counts) -> Counts:
+        """Return :func:`lenient_millionths`."""
+        return lenient_millionths(similarity, a, b)
+
+    def below(self, weighed: int) -> int:
+        """Return a tenth less: as much as filters differ in size when one has a third less bits."""
+        return weighed * 10 // 11
+
+
+class Majority:
+    """Of hardened filters: (1 - 2 H / L) ** (1 / kappa), H the bits that differ; 0 below chance.
+
+    For many q-grams it tends to 1 - 2 theta / pi, theta the angle between the two records'
+    q-gram vectors, whatever kappa is: near-duplicates lie close to 1, chance spreads around
+    L ** (-1 / (2 kappa)) and below.
+
+    Parameters
+    ----------
+    bits, kappa
+        L, and the number of hash families.
+
+    >>> Majority(64, 4).of(np.int64(29), np.int64(32), np.int64(32)).tolist()  # 6 of 64 differ
+    949414
+    """
+
+    compared = weighed = "majority"
+
+    def __init__(self, bits: int, kappa: int) -> None:
+        self.bits, self.kappa = bits, kappa
+
+    @cached_property
+    def by_distance(self) -> Counts:
+        """``int64 (bits + 1,)``: similarity in millionths by the number of bits that differ."""
+        return _majority_table(self.bits, self.kappa)
+
+    def least_common(self, threshold: int, n_bits: int) -> Counts:
+        """Return what keeps the distance below the largest one that reaches the threshold."""
+        most = int(np.flatnonzero(self.by_distance >= threshold)[-1])
+        return least_common_hamming(most, n_bits)
+
+    def of(self, common: Counts, a: Counts, b: Counts) -> Counts:
+        """Return the similarity of pairs with so many bits in common, and set."""
+        return np.asarray(self.by_distance[a + b - 2 * common], dtype=np.int64)
+
+    def weigh(self, similarity: Counts, a: Counts, b: Counts) -> Counts:  # noqa: ARG002 - as found
+        """Return the similarity itself."""
+        return similarity
+
+    def below(self, weighed: int) -> int:
+        """Return the similarity itself."""
+        return weighed
+
+
+@lru_cache(maxsize=8)
+def _majority_table(bits: int, kappa: int) -> Counts:
+    """Return the roots in whole numbers: no library's floating point decides about a pair."""
+    table = np.zeros(bits + 1, dtype=np.int64)
+    root = MILLION
+    for distance in range(bits // 2 + 1):
+        # The largest root with root ** kappa <= (1 - 2 distance / bits) * MILLION ** kappa.
+        wanted = (bits - 2 * distance) * MILLION**kappa
+        low, high = 0, root
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if middle**kappa * bits <= wanted else (low, middle - 1)
+        table[distance] = root = low
+    table.flags.writeable = False
+    return table
+
+
+def measure_of(header: Header) -> Measure:
+    """Return how the filters of a set are compared."""
+    if header.scheme == "hardened" and header.kappa is not None:
+        return Majority(header.bits, header.kappa)
+    return Dice()

@@ -23,14 +23,14 @@ import pyarrow.compute as pc
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.candidates.tokens import equal_tokens
 from pprl.compare.given import similarity_of
-from pprl.compare.measure import lenient_millionths
+from pprl.compare.measure import measure_of
 from pprl.compare.packing import count_bits
 from pprl.compare.pairs import NO_FILTER, Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pprl.compare.measure import Counts
+    from pprl.compare.measure import Counts, Measure
     from pprl.compare.packing import Words
     from pprl.decide.assignment import Flags
     from pprl.encoded import EncodedSet
@@ -72,17 +72,20 @@ class Side:
         ``uint64 (records, words)``, mapped once for all tiers.
     set_bits
         ``int64 (records,)``: bits set in each filter.
+    measure
+        How its filters are compared.
     """
 
     records: EncodedSet
     filters: Words
     set_bits: Counts
+    measure: Measure
 
     @classmethod
     def of(cls, records: EncodedSet) -> Side:
         """Map the filters, and count their bits."""
         filters = records.filter_words()
-        return cls(records, filters, count_bits(filters))
+        return cls(records, filters, count_bits(filters), measure_of(records.header))
 
     def all_open(self) -> Flags:
         """Return a fresh mark for each record."""
@@ -114,11 +117,11 @@ class Found:
         return blind
 
     def leniently(self, left: Side, right: Side) -> Found:
-        """Return the pairs with the mean of Dice and overlap coefficient as their similarity."""
+        """Return the pairs with the similarity that decides where thresholds are estimated."""
         pairs = self.pairs
         seen = np.flatnonzero(~self.blind)
         similarity = pairs.similarity.copy()
-        similarity[seen] = lenient_millionths(
+        similarity[seen] = left.measure.weigh(
             pairs.similarity[seen].astype(np.int64),
             left.set_bits[pairs.left[seen]],
             right.set_bits[pairs.right[seen]],
@@ -167,7 +170,7 @@ def token_pairs(
         whole = STANDS_IN[kind]
         lacking = ~(_has(left, whole)[left_rows] & _has(right, whole)[right_rows])
         left_rows, right_rows = left_rows[lacking], right_rows[lacking]
-    similarity = similarity_of(left.filters, right.filters, left_rows, right_rows)
+    similarity = similarity_of(left.filters, right.filters, left_rows, right_rows, left.measure)
     pairs = Pairs.of(left_rows, right_rows, similarity)
     vouched = np.zeros(len(pairs), dtype=np.bool_)
     blind = np.flatnonzero(similarity == NO_FILTER)
@@ -197,6 +200,7 @@ def filter_pairs(
         chosen(left.filters, left_rows),
         chosen(right.filters, right_rows),
         threshold,
+        measure=left.measure,
         threads=bounds.threads,
         max_pairs=bounds.max_pairs,
         progress=progress,

@@ -131,12 +131,12 @@ def _compress(state: Words, block: Words, lengths: Words, last: np.uint64, work:
         state[i] ^= work[i] ^ work[8 * LANES + i]
 
 
-@compiled
 def _absorb_key(block: Words, state: Words) -> None:
     """Advance the initial state by the block that holds the key."""
+    # Not compiled: numba takes two seconds for np.repeat, and this runs once for many values.
     states = np.repeat(state, LANES)
     work = np.empty(16 * LANES, dtype=np.uint64)
-    lengths = np.full(LANES, np.uint64(BLOCK_BYTES))
+    lengths = np.full(LANES, BLOCK_BYTES, dtype=np.uint64)
     _compress(states, np.repeat(block, LANES), lengths, np.uint64(0), work)
     state[:] = states[::LANES]
 
@@ -148,11 +148,12 @@ def _digest(data: Bytes, offsets: npt.NDArray[np.int64], key_state: Words, out: 
     work = np.empty(16 * LANES, dtype=np.uint64)
     states = np.empty(8 * LANES, dtype=np.uint64)
     lengths = np.zeros(LANES, dtype=np.uint64)
-    start_states = np.repeat(key_state, LANES)
     count = offsets.size - 1
     for first in range(0, count, LANES):
         block[:] = 0
-        states[:] = start_states
+        for word in range(8):  # slices and np.repeat would take seconds more to compile
+            for lane in range(LANES):
+                states[word * LANES + lane] = key_state[word]
         lanes = min(LANES, count - first)
         for lane in range(lanes):
             start = offsets[first + lane]

@@ -109,7 +109,7 @@ class QGramBits:
         UnicodeEncodeError
             A character that the feature's encoding doesn't have.
         """
-        characters, offsets = _characters(text)
+        characters, offsets = characters_of(text)
         per_token = per_feature = 0
         if isinstance(self._strategy, BitsPerToken):
             per_token = self._strategy.bits if bits is None else bits
@@ -140,7 +140,8 @@ class QGramBits:
             codes = codes[~known]
             if not len(codes):
                 return
-            rows = [self._hash(self._text(int(code)).encode(self._encoding)) for code in codes]
+            texts = [text_of_code(int(code), self._grams) for code in codes]
+            rows = [self._hash(text.encode(self._encoding)) for text in texts]
             positions = np.concatenate([positions, qgram_kernel.in_words(np.stack(rows))])
             used = keys != 0
             in_order = keys[used][np.argsort(values[used])]
@@ -151,19 +152,6 @@ class QGramBits:
             new_values = np.zeros(size, dtype=np.int32)
             qgram_kernel.insert(new_keys, new_values, np.concatenate([in_order, codes]))
             self._table = _Table(new_keys, new_values, positions)
-
-    def _text(self, code: int) -> str:
-        """Write a code as the token that is hashed."""
-        code >>= 1
-        width = qgram_kernel.CHARACTER_BITS
-        characters = [
-            chr(code >> (width * place) & ((1 << width) - 1))
-            for place in reversed(range(self._grams.n))
-        ]
-        gram = "".join(characters)
-        if self._grams.positional:
-            return f"{code >> (width * self._grams.n)} {gram}"
-        return gram
 
 
 class WordBits:
@@ -299,7 +287,18 @@ def fold(filters: Bytes, n_bits: int, folds: int) -> Bytes:
     return filters
 
 
-def _characters(text: pa.Array) -> tuple[Int32, Int64]:
+def text_of_code(code: int, grams: QGrams) -> str:
+    """Write a code of the compiled loop as the token that is hashed."""
+    code >>= 1
+    width = qgram_kernel.CHARACTER_BITS
+    characters = [
+        chr(code >> (width * place) & ((1 << width) - 1)) for place in reversed(range(grams.n))
+    ]
+    gram = "".join(characters)
+    return f"{code >> (width * grams.n)} {gram}" if grams.positional else gram
+
+
+def characters_of(text: pa.Array) -> tuple[Int32, Int64]:
     """Return the code points of all strings, and where each string starts."""
     data, offsets = string_buffers(text)
     n_bytes = int(offsets[-1] - offsets[0])

@@ -14,6 +14,7 @@ from pprl.buffers import fixed_array
 from pprl.encode.clk import QGramBits, ValueBits, WordBits, codable, filter_width, fold
 from pprl.encode.fields import Fields
 from pprl.encode.formats import NotConformingError, written
+from pprl.encode.hardened import HardenedFilters
 from pprl.encode.tokens import keyed_tokens
 from pprl.encoded import Header, table_schema
 from pprl.errors import ConfigError, InputError
@@ -22,7 +23,7 @@ from pprl.normalise.nik import normalise_nik
 from pprl.schema.feature import BitsPerToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -37,6 +38,25 @@ if TYPE_CHECKING:
 
 IDS_LOOKED_AT = 1000
 """Ids of each chunk that are looked at: a column of NIKs may hide under any header."""
+
+
+_READERS: dict[str, Callable[[Fields, Feature], pa.Array]] = {
+    "joined": lambda fields, feature: fields.joined(feature.column),
+    "date": lambda fields, feature: fields.date_text(feature.column),
+    "sex": lambda fields, feature: fields.sex_text(feature.column),
+    "region": lambda fields, feature: fields.region_text(feature.column, feature.region_digits),
+    "text": lambda fields, feature: fields.plain_text(feature.column),
+    "digits": lambda fields, feature: fields.digits_text(feature.column),
+    "raw": lambda fields, feature: written(fields.raw(feature.column), feature),
+}
+"""How a feature's text is read, but for names as words."""
+
+
+def texts_of(fields: Fields, features: Sequence[Feature]) -> dict[str, pa.Array]:
+    """Return feature -> its text, for features that aren't read as words."""
+    return {
+        one.name: _READERS[one.reading](fields, one) for one in features if one.reading != "words"
+    }
 
 
 class Encoder:
@@ -67,10 +87,23 @@ class Encoder:
         self._steps = [
             (feature, self._step(feature, keys))
             for feature, keys in zip(schema.features, schema.field_keys(key), strict=True)
+            if schema.scheme == "clk"
         ]
+        self._hardened = (
+            HardenedFilters(
+                schema.features, key.derive("hardened"), kappa=schema.kappa, bits=schema.bits
+            )
+            if schema.kappa is not None
+            else None
+        )
         self._token_keys = {kind: key.derive(f"token/{kind}") for kind in schema.token_kinds}
         self.header = Header(
-            scheme="clk", bits=schema.bits, schema=schema.digest, key_check=key.check, records=0
+            scheme=schema.scheme,
+            bits=schema.bits,
+            kappa=schema.kappa,
+            schema=schema.digest,
+            key_check=key.check,
+            records=0,
         )
         self.arrow_schema = table_schema(self.header, schema.token_kinds)
 
@@ -95,7 +128,19 @@ class Encoder:
         table = batch.table
         columns = {name: table.column(column) for name, column in self._columns.items()}
         fields = Fields(columns, table.num_rows, self._names, self._schema.dates_until)
-        filters = np.zeros((table.num_rows, filter_width(self._n_bits)), dtype=np.uint8)
+        arrays = [self._ids(batch), self._filters(fields, batch)]
+        arrays += [
+            keyed_tokens(fields.token_text(token.of), self._token_keys[token.kind], token.kind)
+            for token in self._schema.tokens
+        ]
+        return pa.record_batch(arrays, schema=self.arrow_schema)
+
+    def _filters(self, fields: Fields, batch: Batch) -> pa.Array:
+        if self._schema.scheme == "tokens":
+            return pa.nulls(batch.table.num_rows, pa.binary(self.header.filter_bytes))
+        if self._hardened is not None:
+            return fixed_array(*self._hardened.of(fields, texts_of(fields, self._schema.features)))
+        filters = np.zeros((batch.table.num_rows, filter_width(self._n_bits)), dtype=np.uint8)
         for feature, step in self._steps:
             try:
                 step(fields, filters)
@@ -106,13 +151,7 @@ class Encoder:
                     row=batch.row_number(error.index),
                     column=self._columns[feature.column],
                 ) from None
-        filters = fold(filters, self._n_bits, self._schema.xor_folds)
-        arrays = [self._ids(batch), fixed_array(filters)]
-        arrays += [
-            keyed_tokens(fields.token_text(token.of), self._token_keys[token.kind], token.kind)
-            for token in self._schema.tokens
-        ]
-        return pa.record_batch(arrays, schema=self.arrow_schema)
+        return fixed_array(fold(filters, self._n_bits, self._schema.xor_folds))
 
     def _ids(self, batch: Batch) -> pa.Array:
         if self._id_column is None:
@@ -147,14 +186,5 @@ class Encoder:
         encoder = (QGramBits if codable(feature.comparison) else ValueBits)(
             feature, keys, self._n_bits
         )
-        reading: dict[str, Callable[[Fields], pa.Array]] = {
-            "joined": lambda fields: fields.joined(column),
-            "date": lambda fields: fields.date_text(column),
-            "sex": lambda fields: fields.sex_text(column),
-            "region": lambda fields: fields.region_text(column, feature.region_digits),
-            "text": lambda fields: fields.plain_text(column),
-            "digits": lambda fields: fields.digits_text(column),
-            "raw": lambda fields: written(fields.raw(column), feature),
-        }
-        read = reading[feature.reading]
-        return lambda fields, filters: encoder.add(read(fields), filters)
+        read = _READERS[feature.reading]
+        return lambda fields, filters: encoder.add(read(fields, feature), filters)

@@ -3,6 +3,7 @@
 ===========================  ===============================================================
 :mod:`~.columns`             what a condition may use, as data
 :mod:`~.condition`           one SQL expression of a stranger, checked before it is run
+:mod:`~.rulefile`            a rule file as it lies on disk
 :mod:`~.rules`               the rule tables: default, a district's own, in force on a day
 :mod:`~.villages`            the list of priority desa
 :mod:`~.inputs`              families and members, checked

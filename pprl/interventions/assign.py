@@ -20,6 +20,7 @@ rest on what came with the match (:mod:`~.rules`).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from pprl.interventions.rules import Rule, RuleSet
 
 ALMOST_ALL = 0.95
-"""Share of the families above which a rule is probably true by mistake."""
+"""Share of the families, or of the matched ones, above which a rule is probably true by mistake."""
+MANY = 20
+"""Matched families from which their share counts; of a few, a rule may well be about all."""
 
 SCHEMA = pa.schema(
     [
@@ -274,7 +277,13 @@ def _described(
 
 
 def _warnings(database: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> Iterator[Note]:
-    families = database.execute("SELECT count(*) FROM families").fetchall()[0][0]
+    families: Counter[str] = Counter(
+        dict(
+            database.execute(
+                "SELECT match_status, count(*) FROM families GROUP BY match_status"
+            ).fetchall()
+        )
+    )
     counts = database.execute("""
         SELECT which, count(DISTINCT family_place)
         FROM (SELECT * FROM fired_family UNION ALL SELECT * FROM fired_member) GROUP BY which
@@ -283,12 +292,18 @@ def _warnings(database: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> Ite
     unknown = _unknown(database) if families else frozenset()
     for place, rule in enumerate(rules):
         count = fired.get(place, 0)
-        if count > ALMOST_ALL * families:
-            percent = 100 * count // families
+        everybody = sum(families.values())
+        matched = families["matched"]
+        if count > ALMOST_ALL * everybody:
+            percent = 100 * count // everybody
             yield Note("assign.almost_all", {"rule": rule.id, "percent": percent})
+        elif rule.statuses == ("matched",) and matched >= MANY and count > ALMOST_ALL * matched:
+            percent = 100 * count // matched
+            yield Note("assign.almost_all_matched", {"rule": rule.id, "percent": percent})
         missing = [name for name in rule.uses if name in unknown]
         if not count and missing:
-            columns = ", ".join(name.partition(".")[2] for name in missing)
+            # Families and members can both lack a column of one name.
+            columns = ", ".join(dict.fromkeys(name.partition(".")[2] for name in missing))
             yield Note("assign.not_known", {"rule": rule.id, "columns": columns})
 
 

@@ -2,7 +2,8 @@
 
 What was there stays until the new one is complete. Only a folder that holds the marker is ever
 replaced, so a slip in a path can't remove anything else. The folder is for its owner's eyes
-(mode 0700): what is handed over is copied from it.
+(mode 0700): what is handed over is copied from it. What a killed command left half-filled is
+removed by the next one that writes to the same place; a command that still runs is left alone.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -29,6 +31,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNFINISHED = ".part-{}-{}"
+
+
+def refuse_folder(path: Path, *, marker: str, force: bool = False) -> None:
+    """Refuse at once what :func:`publish_folder` would refuse after the work is done.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`publish_folder`.
+    """
+    with _said(path):
+        _refuse(path, path.resolve(), marker, force=force)
 
 
 @contextlib.contextmanager
@@ -53,22 +68,66 @@ def publish_folder(path: Path, *, marker: str, force: bool = False) -> Iterator[
         The disk is full.
     """
     target = path.resolve()
-    try:
+    with _said(path):
         _refuse(path, target, marker, force=force)
-        temporary = target.with_name(f".part-{secrets.token_hex(4)}-{target.name}")
+        _remove_unfinished(target)
+        temporary = target.with_name(_UNFINISHED.format(secrets.token_hex(4), target.name))
         temporary.mkdir(mode=0o700)
-    except PermissionError:
-        raise ConfigError("output.unwritable", path=str(path)) from None
     try:
-        yield temporary
-        _flush(temporary)
-        _refuse(path, target, marker, force=force)  # it may have appeared meanwhile
-        _put(temporary, target)
+        with _held(temporary):
+            yield temporary
+            _flush(temporary)
+            _refuse(path, target, marker, force=force)  # it may have appeared meanwhile
+            _put(temporary, target)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in _FULL:
             raise LimitError("output.disk_full", path=str(path)) from None
         raise
+
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Say that a place can't be written to, whatever the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise LimitError("output.disk_full", path=str(path)) from None
+        raise ConfigError("output.unwritable", path=str(path)) from None
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder while it is filled; yields whether nobody else does.
+
+    Where folders can't be locked (Windows, some network disks) nobody has it for sure.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(handle)
+
+
+def _remove_unfinished(target: Path) -> None:
+    """Remove what killed commands left: lists of people that nobody would look for."""
+    pattern = _UNFINISHED.format("?" * 8, glob.escape(target.name))
+    for left in target.parent.glob(pattern):
+        with _held(left) as alone:
+            if alone:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _refuse(path: Path, target: Path, marker: str, *, force: bool) -> None:

@@ -20,19 +20,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from pprl.database import scratch_database
 from pprl.errors import InputError
+from pprl.registers.profile import load_profile
+from pprl.registers.values import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
-    import pyarrow as pa
 
 NUMBERS = ("desil",)
 FLAGS = ("pkh", "sembako", "pbi_jk", "pip")
 """Released attributes that rules know, besides which others are kept as text."""
 
-YES = ("1", "ya", "y", "yes", "true", "aktif", "penerima")
-NO = ("0", "tidak", "t", "no", "n", "false", "nonaktif", "bukan penerima", "bukan", "")
+_PROFILE = "dtsen"  # how such values are written
 _RESULT = ("id", "party", "status", "precision", "match")
 _FOUND = ("match_status", "match_precision", "match_number")
 _STATUS = """CASE WHEN count(pair) > 0 THEN 'matched'
@@ -70,6 +75,9 @@ def with_matches(families: pa.Table, members: pa.Table, overlap: pa.Table) -> pa
     names = overlap.column_names
     attributes = [name for name in names if name not in {*_RESULT, *_EXPLANATORY}]
     pair = "o.family" if "family" in names else "CASE WHEN status = 'matched' THEN match END"
+    for name in attributes:
+        if name in NUMBERS or name in FLAGS:
+            overlap = _typed(overlap, name)
     with scratch_database(out_of_memory="assign.memory") as database:
         database.register("members_given", members.select(["family", "member"]))
         database.register("overlap", overlap)
@@ -82,8 +90,7 @@ def with_matches(families: pa.Table, members: pa.Table, overlap: pa.Table) -> pa
             """  # noqa: S608 - a choice of two constants
         )
         _refuse_others(database)
-        typed = {name: _typed(database, name) for name in attributes}
-        gathered = database.sql(_gathering(typed)).to_arrow_table()
+        gathered = database.sql(_gathering(attributes)).to_arrow_table()
     table = families
     for name in (*_FOUND, *attributes):
         if name in table.column_names:
@@ -102,36 +109,30 @@ def _refuse_others(database: duckdb.DuckDBPyConnection) -> None:
         raise InputError("assign.other_file", count=count)
 
 
-def _typed(database: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Return the SQL that reads an attribute in its type, after looking at every value.
+def _typed(overlap: pa.Table, name: str) -> pa.Table:
+    """Return a result with an attribute in its type; an empty cell says nothing.
 
     Raises
     ------
     InputError
         A value can't be read: how many can't is said, never which.
     """
-    cell = f'lower(trim("{name}"))'
-    if name in NUMBERS:
-        typed = f"TRY_CAST({cell} AS TINYINT)"
-        wrong = f"{cell} <> '' AND {typed} IS NULL"
-    elif name in FLAGS:
-        typed = f"CASE WHEN {cell} IN {YES} THEN true WHEN {cell} IN {NO} THEN false END"
-        wrong = f"{cell} IS NOT NULL AND {typed} IS NULL"
-    else:
-        return f'"{name}"'
-    [[count]] = database.execute(f"SELECT count(*) FROM found WHERE {wrong}").fetchall()  # noqa: S608 - a name of the agreement: letters, digits, underscores
-    if count:
-        raise InputError("assign.released_value", column=name, count=count)
-    return typed
+    cells = overlap.column(name).cast(pa.string()).combine_chunks()
+    read = typed(load_profile(_PROFILE), name, cells)
+    wrong = int(np.count_nonzero(read.unknown | read.outside))
+    if wrong:
+        raise InputError("assign.released_value", column=name, count=wrong)
+    values = read.values.cast(pa.int8()) if name in NUMBERS else read.values
+    return overlap.set_column(overlap.column_names.index(name), name, values)
 
 
-def _gathering(typed: dict[str, str]) -> str:
+def _gathering(attributes: Sequence[str]) -> str:
     """Return the query that gathers persons by family; of several values, the first match's."""
     values = [
-        f'arg_min({sql}, match) FILTER ({sql} IS NOT NULL AND pair IS NOT NULL) AS "{name}"'
-        for name, sql in typed.items()
+        f'arg_min("{name}", match) FILTER ("{name}" IS NOT NULL AND pair IS NOT NULL) AS "{name}"'
+        for name in attributes
     ]
-    named = [f'f."{name}"' for name in typed]
+    named = [f'f."{name}"' for name in attributes]
     return f"""
     SELECT {
         ", ".join(
@@ -149,4 +150,4 @@ def _gathering(typed: dict[str, str]) -> str:
         FROM found GROUP BY own
     ) f ON g.family = f.own
     ORDER BY g.place
-    """  # noqa: S608 - see above
+    """  # noqa: S608 - names of the agreement: letters, digits, underscores

@@ -128,13 +128,22 @@ def read_previous(folder: Path) -> Previous:
     return Previous(days.pop(), *tables)
 
 
-def compare(assigned: Assigned, previous: Previous) -> Compared:
+def compare(assigned: Assigned, previous: Previous, *, path: Path | None = None) -> Compared:
     """Compare a run with an earlier one. Sorting apart, linear in assignments.
+
+    Parameters
+    ----------
+    assigned, previous
+        The run, and the state of the earlier one.
+    path
+        Where that state is from, for the error.
 
     Raises
     ------
     ConfigError
         The other run isn't earlier: its day is later.
+    InputError
+        Both have families and none in common: the other run is of another register.
     """
     if previous.day > assigned.day:
         raise ConfigError(
@@ -174,5 +183,9 @@ def compare(assigned: Assigned, previous: Previous) -> Compared:
                 FROM now_families a FULL JOIN then_families b ON a.family = b.family
             ) ORDER BY family
         """).to_arrow_table()
+    if len(assigned.families) and len(previous.families):
+        known = families.column("change").unique().to_pylist()
+        if "kept" not in known:
+            raise InputError("previous.other_families", path=str(path or ""))
     marked = replace(assigned, table=table.cast(SCHEMA))
     return Compared(marked, ended.cast(SCHEMA), families.drop_columns(["receives"]), previous.day)

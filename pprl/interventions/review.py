@@ -219,7 +219,11 @@ def _decision(path: Path, row: int, case: str, decision: str, note: str) -> Deci
     answer = decision.strip().lower()
     if not answer:
         return None
-    digits = "".join(each for each in case if each not in " -.\u2010\u2011\u2013")
+    # A spreadsheet that took the number for one has cut its zeros off, or added some.
+    plain = case.strip().removesuffix(".0")
+    digits = "".join(each for each in plain if each not in " -.\u2010\u2011\u2013")
+    if digits and digits == plain:
+        digits = digits.zfill(_DIGITS + 1)
     if not digits:
         raise InputError("decision.no_case", path=str(path), row=row)
     if (

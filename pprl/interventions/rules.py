@@ -21,7 +21,6 @@ band. Nothing here sees data.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -34,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pprl.errors import ConfigError
 from pprl.interventions.columns import PREFIXES, known_columns
 from pprl.interventions.condition import check_all, column_of
+from pprl.interventions.rulefile import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +46,7 @@ STATUSES: tuple[Status, ...] = ("matched", "review", "none")
 _ID = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _DESIL = (1, 10)
+_KEYS = {"extra_forbidden": "intervention.unknown_key", "missing": "intervention.missing_key"}
 
 Text = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Institution = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -105,9 +106,8 @@ class _Rule(_Data):
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        lowest, highest = _DESIL
         for each in (self.desil, self.first_desil):
-            if each and not lowest <= each[0] <= each[1] <= highest:
+            if each and not _DESIL[0] <= each[0] <= each[1] <= _DESIL[1]:
                 message = "desil must be a range within 1 and 10, the smaller number first"
                 raise ValueError(message)
         if self.first_desil and not self.desil:
@@ -274,7 +274,10 @@ def load_rules(*own: Path, default: bool = True) -> RuleSet:
             given.setdefault(str(raw.get("id", "")), []).append(raw)
         entries |= given
         source |= dict.fromkeys(given, path)
-        for rule in [str(each.get("id", "")) for each in file.change] + file.off:
+        for place, change in enumerate(file.change, start=1):
+            if not isinstance(change.get("id"), str):
+                raise ConfigError("intervention.change_without_id", path=str(path), place=place)
+        for rule in [str(each["id"]) for each in file.change] + file.off:
             if rule not in entries:
                 known = rule if re.match(_ID, rule) else "?"
                 raise ConfigError("intervention.unknown_rule", path=str(path), rule=known)
@@ -293,12 +296,7 @@ def load_rules(*own: Path, default: bool = True) -> RuleSet:
 
 
 def _read(path: Path) -> _File:
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError("intervention.missing", path=str(path)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
-        raise ConfigError("intervention.unreadable", path=str(path)) from None
+    raw = read_toml(path)
     try:
         return _File.model_validate(raw)
     except ValidationError as error:
@@ -315,13 +313,15 @@ def _entry(path: Path, raw: dict[str, Any], place: int) -> _Rule:
 
 
 def _invalid(path: Path, error: ValidationError, where: str) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # A key that is misspelt is also missing; what stands there is what its writer can find.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     place = ".".join(str(part) for part in (where, *first["loc"]) if str(part))
+    place = "".join(letter if letter.isprintable() else "?" for letter in place[:80]) or "?"
+    if code := _KEYS.get(first["type"]):
+        return ConfigError(code, path=str(path), where=place)
     problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        problem = "nothing is called that here"
-    place = "".join(letter if letter.isprintable() else "?" for letter in place[:80])
-    return ConfigError("intervention.invalid", path=str(path), where=place or "?", problem=problem)
+    return ConfigError("intervention.invalid", path=str(path), where=place, problem=problem)
 
 
 def _changed(rule: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -389,6 +389,8 @@ def _refuse_overlap(rules: Sequence[_Rule]) -> None:
         periods.setdefault(rule.id, []).append(period)
     for rule_id, given in periods.items():
         for (_, end), (begin, _) in pairwise(sorted(given)):
+            if (begin, end) == (date.min, date.max):
+                raise ConfigError("intervention.twice", rule=rule_id)
             if begin <= end:
                 day = begin if begin > date.min else end
                 raise ConfigError("intervention.overlap", rule=rule_id, day=day.isoformat())

@@ -33,6 +33,7 @@ from pprl.interventions.folder import publish_folder
 from pprl.interventions.masking import mask_niks
 from pprl.interventions.previous import ASSIGNMENTS, write_state
 from pprl.interventions.review import write_decisions
+from pprl.interventions.workbook import write_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -314,4 +315,4 @@ def _write(
     layout.write_csv(path.with_name(f"{path.name}.csv"), titles, kept)
     if workbooks:
         widths = [each.width for each in columns]
-        layout.write_xlsx(path.with_name(f"{path.name}.xlsx"), titles, widths, kept)
+        write_workbook(path.with_name(f"{path.name}.xlsx"), titles, widths, kept)

@@ -12,6 +12,8 @@
 :mod:`~.grouping`      rows of families
 :mod:`~.read`          families and members, as the rules need them
 :mod:`~.presence`      what it says to stand in a register, or not to
+:mod:`~.others`        what the registers of other agencies say of own members, after a run
+:mod:`~.reference`     docs/reference/registers.md
 =====================  ========================================================================
 
 All of it runs at the owner, on its own file. Nothing here speaks to another party, and no error or

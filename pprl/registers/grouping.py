@@ -4,8 +4,8 @@
 >>> families = grouped(pa.array(["F1", "F2", "F1"]))
 >>> families.ids.to_pylist(), families.firsts.tolist()
 (['F1', 'F2'], [0, 1])
->>> values, differing = first_known(pa.array([None, "B", "A"]), families)
->>> values.to_pylist(), differing
+>>> known = first_known(pa.array([None, "B", "A"]), families)
+>>> known.values.to_pylist(), known.differing
 (['A', 'B'], 0)
 """
 
@@ -48,8 +48,26 @@ def grouped(keys: pa.Array) -> Families:
     return Families(coded.dictionary, codes, firsts)
 
 
-def first_known(values: pa.Array, families: Families) -> tuple[pa.Array, int]:
-    """Return the first value of each family that isn't null, and in how many others differ."""
+class Known(NamedTuple):
+    """What is known of families.
+
+    Attributes
+    ----------
+    values
+        The first value of each family that isn't null.
+    differing
+        Families whose rows say different things.
+    row
+        Place of the first row that differs from its family; -1 where none does.
+    """
+
+    values: pa.Array
+    differing: int
+    row: int
+
+
+def first_known(values: pa.Array, families: Families) -> Known:
+    """Return the first value of each family that isn't null, and where others differ."""
     known = np.flatnonzero(np.asarray(pc.is_valid(values)))
     places = np.full(len(families.ids), -1, np.int64)
     places[families.codes[known[::-1]]] = known[::-1]
@@ -57,7 +75,21 @@ def first_known(values: pa.Array, families: Families) -> tuple[pa.Array, int]:
     coded = np.asarray(pc.fill_null(pc.dictionary_encode(values).indices, -1))
     of_family = families.codes[known]
     differs = coded[known] != coded[places[of_family]]
-    return values.take(takes), int(np.unique(of_family[differs]).size)
+    rows = known[differs]
+    first = int(rows[0]) if rows.size else -1
+    return Known(values.take(takes), int(np.unique(of_family[differs]).size), first)
+
+
+def repeated_heads(families: Families, members: pa.Table) -> tuple[int, int]:
+    """Return how many families have several heads, and the row of the first second head, or -1."""
+    is_head = np.asarray(pc.fill_null(pc.equal(members.column("relation"), "head"), False))  # noqa: FBT003 - Arrow's own
+    rows = np.flatnonzero(is_head)
+    of = np.asarray(pc.index_in(members.column("family").take(pa.array(rows)), families.ids))
+    _, firsts, counts = np.unique(of, return_index=True, return_counts=True)
+    second = np.ones(rows.size, np.bool_)
+    second[firsts] = False
+    again = rows[second]
+    return int(np.count_nonzero(counts > 1)), int(again[0]) if again.size else -1
 
 
 def any_true(values: pa.Array, families: Families) -> pa.Array:

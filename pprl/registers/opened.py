@@ -16,12 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pprl.errors import ConfigError
+from pprl.errors import ConfigError, InputError
 from pprl.io.columns import roles
 from pprl.registers.persons import MEMBER, PersonsSource, persons
 from pprl.registers.profile import Profile, load_profile
 from pprl.registers.recognition import Recognised, recognise_register
 from pprl.registers.slots import MembersFile, is_member_field, load_members
+from pprl.registers.values import typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -68,12 +69,14 @@ class Opened:
         return {**own, **wanted, **self.rest}
 
     def refuse_others(self, attributes: Collection[str]) -> None:
-        """Refuse to release what the profile doesn't allow.
+        """Refuse to release what the profile doesn't allow, or a column that says the opposite.
+
+        Cells are released as they are written: who receives them can't know of the opposite.
 
         Raises
         ------
         ConfigError
-            An attribute isn't among them.
+            An attribute isn't among them, or its column says no where the attribute says yes.
         """
         for name in attributes:
             if name not in self.profile.release:
@@ -81,6 +84,36 @@ class Opened:
                 raise ConfigError(
                     "register.not_for_release", attribute=name, name=self.profile.name, known=known
                 )
+            if name in self._opposite:
+                column = {**self.people.facts, **self.file.facts}[name]
+                raise ConfigError("register.opposite", attribute=name, column=column)
+
+    def refuse_unread(self, attributes: Collection[str]) -> None:
+        """Refuse to release cells that their recipient couldn't read either.
+
+        Reads their columns once.
+
+        Raises
+        ------
+        InputError
+            A cell holds a word that isn't known, or a number outside its range; the row is named.
+        """
+        facts = {**self.people.facts, **self.file.facts}
+        columns = {name: facts[name] for name in attributes if name in facts}
+        if not columns:
+            return
+        for batch in self.source.batches(list(columns.values())):
+            for place, (name, column) in enumerate(columns.items()):
+                read = typed(self.profile, name, batch.table.column(place))
+                values: dict[str, str | int] = {"path": str(self.source.path), "column": column}
+                lowest, highest = self.profile.facts[name].range or (0, 0)
+                for code, wrong, more in (
+                    ("register.unknown_word", read.unknown, {}),
+                    ("register.outside", read.outside, {"lowest": lowest, "highest": highest}),
+                ):
+                    if wrong.any():
+                        row = batch.row_number(int(wrong.argmax()))
+                        raise InputError(code, row=row, **values, **more)
 
     def releasable(self, language: Language) -> list[tuple[str, str, int, str]]:
         """Return attribute, column, longest value in bytes and meaning of what may leave.
@@ -93,8 +126,12 @@ class Opened:
         return [
             (name, facts[name], each.bytes, getattr(each.meaning, language))
             for name, each in self.profile.release.items()
-            if name in facts
+            if name in facts and name not in self._opposite
         ]
+
+    @property
+    def _opposite(self) -> frozenset[str]:
+        return self.file.opposite | self.people.opposite
 
     def identifying(self) -> list[str]:
         """Return the columns of the file that say who somebody is."""

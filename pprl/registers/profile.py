@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pprl.errors import ConfigError
 from pprl.interventions.columns import known_columns
 from pprl.io.columns import header_key, roles
-from pprl.registers.words import EDUCATION, RELATIONS, Words
+from pprl.registers.words import EDUCATION, RELATIONS, UNCLEAR, Words, word_key
 from pprl.schema.problems import place
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _MEMBERS = 40
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Header = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Headers = list[Header]
+Source = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Data(BaseModel):
@@ -81,6 +82,9 @@ class Fact(Data):
         Smallest and largest number.
     words
         Further words for the values: ``true`` and ``false``, or names of relations and schools.
+    coded
+        Header -> words of that column alone, where it has codes of its own. ``unclear`` are codes
+        that have meant different things over the years: they stay unknown.
     """
 
     headers: Annotated[Headers, Field(min_length=1)]
@@ -90,6 +94,18 @@ class Fact(Data):
     type: Type | None = None
     range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
     words: dict[Name, list[str]] = {}
+    coded: dict[Header, dict[Name, list[str]]] = {}
+
+    def coded_in(self, column: str | None) -> dict[str, str]:
+        """Return the words of one column alone, as :func:`word_key` has them -> meaning."""
+        key = header_key(column) if column else ""
+        return {
+            word_key(word): meaning
+            for header, meanings in self.coded.items()
+            if header_key(header) == key
+            for meaning, listed in meanings.items()
+            for word in listed
+        }
 
     def of(self, level: Literal["family", "member"]) -> bool:
         """Say whether it is a fact of families, or of members."""
@@ -154,10 +170,16 @@ class Presence(Data):
         True of whoever stands in it.
     ages
         Ages at which not standing in it says no.
+    complete
+        Not standing in it says no at every age.
+    together
+        Registers that only together list everybody: not standing in one of them alone is a hint.
     """
 
     column: Name
     ages: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    complete: bool = False
+    together: list[Name] = []
 
 
 class Profile(Data):
@@ -174,6 +196,8 @@ class Profile(Data):
     members: dict[Annotated[str, Field(pattern=SLOT)], Slot] = {}
     presence: Presence | None = None
     words: Words = Words()
+    sources: list[Source] = []
+    unverified: list[Name] = []
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -189,13 +213,21 @@ class Profile(Data):
         for name in self.release:
             if name not in self.facts:
                 yield f"release.{name} isn't among the facts"
+        for name in self.unverified:
+            if name not in self.facts:
+                yield f"unverified: {name} isn't among the facts"
         yield from self._problems_of_members()
-        tables = known_columns()
-        if self.presence and self.presence.column not in tables["members"]:
-            if self.presence.column not in tables["families"]:
-                yield f"presence.column: there is no column {self.presence.column}"
-            elif self.presence.ages:
+        yield from self._problems_of_presence()
+
+    def _problems_of_presence(self) -> Iterator[str]:
+        said, tables = self.presence, known_columns()
+        if said and said.column not in tables["members"]:
+            if said.column not in tables["families"]:
+                yield f"presence.column: there is no column {said.column}"
+            elif said.ages:
                 yield "presence.ages is for facts of members"
+        if said and said.ages and said.complete:
+            yield "presence has either ages or complete"
 
     def _problems_of_facts(self) -> Iterator[str]:
         headers: dict[str, str] = {}
@@ -328,7 +360,7 @@ def _completed(name: str, fact: object) -> object:
 
 def _problems_of(name: str, fact: Fact) -> Iterator[str]:
     yes_or_no = fact.type == "boolean"
-    if name in _SETTLED:
+    if name in _SETTLED or name in roles():
         yield f"facts.{name} comes from a role or a run; give its headers under roles"
     for table in known_columns().values():
         if name in table and not table[name].loaded:
@@ -337,6 +369,10 @@ def _problems_of(name: str, fact: Fact) -> Iterator[str]:
             yield f"facts.{name}.type is {table[name].type}"
     values = _CHOICES.get(name, ("true", "false") if yes_or_no else ())
     wrong = [value for value in fact.words if value not in values]
+    known = {*fact.headers, *fact.opposite}
+    astray = [header for header in fact.coded if header not in known]
+    meant = [value for meanings in fact.coded.values() for value in meanings]
+    astray += [value for value in meant if value not in (*values, UNCLEAR)]
     problems = {
         f"facts.{name} needs type and level": not (fact.type and fact.level),
         f"facts.{name}.range is for numbers, the smaller one first": fact.range
@@ -345,6 +381,7 @@ def _problems_of(name: str, fact: Fact) -> Iterator[str]:
         f"facts.{name}.any_member is for a yes or no of families": fact.any_member
         and not (yes_or_no and fact.of("family")),
         f"facts.{name}.words: {', '.join(wrong)} isn't one of {', '.join(values) or 'any'}": wrong,
+        f"facts.{name}.coded: {', '.join(astray)} isn't a header or meaning of it": astray,
     }
     yield from (problem for problem, there in problems.items() if there)
 

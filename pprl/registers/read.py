@@ -33,7 +33,7 @@ from pprl.io.source import Note
 from pprl.normalise.date import DateColumn, DateTally, normalise_date
 from pprl.normalise.nik import NikColumn, NikStatus, normalise_nik
 from pprl.normalise.sex import FEMALE, MALE, normalise_sex
-from pprl.registers.grouping import Families, any_true, first_known, grouped, heads
+from pprl.registers.grouping import Families, any_true, first_known, grouped, heads, repeated_heads
 from pprl.registers.persons import (
     MEMBER,
     PersonsSource,
@@ -153,7 +153,7 @@ def read_register(
             reading.notes.append(Note("register.by_card"))
     member_table = reading.members(cells, family_of)
     family_table = reading.families(above, families)
-    head = heads(families, member_table)
+    head = reading.heads(families, member_table)
     place = family_table.column_names.index("row")
     family_table = family_table.add_column(place, "head", head)
     return Register(family_table, member_table, (*people.notes, *reading.notes))
@@ -250,17 +250,19 @@ class _Reading:
         if card is not None:
             every = {"kk_number": blanked(card, self._profile.known_words.blank)} | every
         for name, values in every.items():
-            made[name], _ = first_known(values, families)
+            made[name], differing, row = first_known(values, families)
+            if differing and name == "village":
+                self._note("register.two_desa", families=differing, row=int(cells.rows[row]))
         for name, fact in self._profile.family_facts.items():
             if name not in cells.found.facts:
                 continue
             values = self._fact(cells, name)
             if fact.any_member:
                 values = pc.if_else(any_true(values, families), True, values)  # noqa: FBT003 - Arrow's own
-            made[name], differing = first_known(values, families)
+            made[name], differing, row = first_known(values, families)
             if differing:
-                column = cells.found.facts[name]
-                self._note("register.disagree", column=column, families=differing)
+                column, at = cells.found.facts[name], int(cells.rows[row])
+                self._note("register.disagree", column=column, families=differing, row=at)
         presence = self._profile.presence
         if presence and presence.column in known_columns()["families"]:
             stands = pa.repeat(pa.scalar(True), len(families.ids))  # noqa: FBT003 - a scalar
@@ -270,8 +272,9 @@ class _Reading:
     def _fact(self, cells: _Cells, name: str) -> pa.Array:
         column = cells.found.facts[name]
         read = typed(
-            self._profile, name, cells.column(column), opposite=name in cells.found.opposite
-        )
+            self._profile, name, cells.column(column),
+            opposite=name in cells.found.opposite, column=column,
+        )  # fmt: skip
         outside = np.flatnonzero(read.outside)
         if outside.size:
             lowest, highest = self._profile.facts[name].range or (0, 0)
@@ -280,13 +283,20 @@ class _Reading:
                 "register.outside", path=str(self._path), row=row, column=column,
                 lowest=lowest, highest=highest,
             )  # fmt: skip
-        self._unknown(column, int(np.count_nonzero(read.unknown)))
+        self._unknown(column, cells.rows[read.unknown])
         return read.values
 
-    def _unknown(self, column: str, count: int) -> None:
+    def _unknown(self, column: str, rows: NDArray[np.int64]) -> None:
         said = {note.values["column"] for note in self.notes if note.code == "register.unread"}
-        if count and column not in said:  # a fact of both tables is read twice
-            self._note("register.unread", column=column, cells=count)
+        if rows.size and column not in said:  # a fact of both tables is read twice
+            self._note("register.unread", column=column, cells=rows.size, row=int(rows[0]))
+
+    def heads(self, families: Families, members: pa.Table) -> pa.Array:
+        """Return the name of each family's head; several heads may be several families."""
+        count, row = repeated_heads(families, members)
+        if count and self._profile.unit == "family":
+            self._note("register.two_heads", families=count, row=members.column("row")[row].as_py())
+        return heads(families, members)
 
     def _note(self, code: str, **values: str | int) -> None:
         self.notes.append(Note(code, values))

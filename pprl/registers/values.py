@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pprl.registers.words import word_key
+from pprl.registers.words import UNCLEAR, word_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,14 @@ def blanked(cells: pa.Array, words: Sequence[str]) -> pa.Array:
     return pc.if_else(nothing, pa.scalar(None, pa.string()), cells)
 
 
-def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = False) -> Typed:
+def typed(
+    profile: Profile,
+    name: str,
+    cells: pa.Array,
+    *,
+    opposite: bool = False,
+    column: str | None = None,
+) -> Typed:
     """Read a fact of a register, from its own file or released by its owner.
 
     Parameters
@@ -76,12 +83,17 @@ def typed(profile: Profile, name: str, cells: pa.Array, *, opposite: bool = Fals
         Text.
     opposite
         Yes means no.
+    column
+        Header of the column, which may have codes of its own.
     """
     fact, words = profile.facts[name], profile.known_words
     kind = fact.type or "text"
     if name in ("relation", "education") or kind == "boolean":
         which = "boolean" if kind == "boolean" else name
-        meanings: dict[str, object] = dict(words.meaning(which, fact.words))
+        said_so = words.meaning(which, fact.words) | fact.coded_in(column)
+        meanings: dict[str, object] = {
+            word: meaning for word, meaning in said_so.items() if meaning != UNCLEAR
+        }
         if kind == "boolean":
             meanings = {word: (meaning == "true") != opposite for word, meaning in meanings.items()}
         plain = pc.replace_substring_regex(cells, _FLOAT_TAIL, "")

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RELATIONS = ("head", "spouse", "child", "parent", "other")
 EDUCATION = ("none", "sd", "smp", "sma", "higher")
+UNCLEAR = "unclear"
+"""The meaning of a code that has meant different things."""
 
 _REST = re.compile(r"[^0-9a-z]+")
 Listed = list[Annotated[str, Field(min_length=1, max_length=80)]]

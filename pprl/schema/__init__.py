@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from pprl.keys import LinkageKey
     from pprl.schema.feature import Feature, TokenKind
+    from pprl.schema.native import Scheme
 
-BUILT_IN = ("indonesia",)
+BUILT_IN = ("indonesia", "indonesia-hardened", "indonesia-hardened-high", "indonesia-tokens")
 Model = TypeVar("Model", bound=BaseModel)
 _OUT_OF_BOUNDS = "nested too deeply, or a number of too many digits"
 _HASHES = {"SHA256": hashes.SHA256, "SHA512": hashes.SHA512}
@@ -46,7 +47,7 @@ class Schema:
     name
         Of the schema; ``clkhash`` for a clkhash linkage schema.
     scheme
-        ``clk``: Bloom filters.
+        ``clk``: Bloom filters; ``hardened``: XOR of majorities; ``tokens``: no filter.
     bits
         Length of the filter in bits, after folding.
     xor_folds
@@ -62,10 +63,12 @@ class Schema:
         The file as it was written.
     dates_until
         The last day that a date can mean; None for a clkhash schema, which reads no dates itself.
+    kappa
+        Hash families of a hardened filter; None for other schemes.
     """
 
     name: str
-    scheme: str
+    scheme: Scheme
     bits: int
     xor_folds: int
     features: tuple[Feature, ...]
@@ -73,6 +76,7 @@ class Schema:
     digest: str
     text: str = field(repr=False)
     dates_until: dt.date | None = None
+    kappa: int | None = None
     _clkhash: ClkhashFile | None = field(default=None, repr=False)
 
     @property
@@ -130,6 +134,7 @@ class Schema:
             digest=_digest(parsed, fingerprint()),
             text=text,
             dates_until=parsed.dates_until,
+            kappa=parsed.filter.kappa,
         )
 
     @classmethod

@@ -104,6 +104,8 @@ class Feature:
         How the text is normalised; ``raw`` for clkhash features.
     optional
         A file without the column is accepted; the feature then sets no bits.
+    weight, low_weight
+        Of a q-gram in a hardened filter; ``low_weight`` of one that only words of low weight have.
     """
 
     name: str
@@ -115,6 +117,8 @@ class Feature:
     region_digits: int = 0
     optional: bool = False
     format: Format = Format()
+    weight: int = 1
+    low_weight: int | None = None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ Bits = Annotated[int, Field(ge=1, le=512)]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 BUILT_IN_TOKENS = ("nik", "nik15")
 TOKEN_PARTS = ("name", "birth_date", "sex", "district", "regency", "nik")
+_NO_BITS = 64
+_NEVER_HARDENED = ("nik", "kk_number", "family_id", "address")
 REGION_DIGITS = {"province": 2, "regency": 4, "district": 6, "village": 10}
 
 
@@ -54,11 +56,29 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class FilterPart(_Part):
-    """Which encoding, and how long."""
+Scheme = Literal["clk", "hardened", "tokens"]
+Weight = Annotated[int, Field(ge=1, le=7)]
+MIN_KAPPA, MAX_KAPPA = 4, 8
+_CODED_QGRAMS = 3
+_CODED_POSITIONAL = 2
 
-    scheme: Literal["clk"] = "clk"
-    bits: Literal[256, 512, 1024, 2048, 4096] = 1024
+
+class FilterPart(_Part):
+    """Which encoding, and how long; with ``tokens`` there is no filter at all."""
+
+    scheme: Scheme = "clk"
+    bits: Literal[64, 256, 512, 1024, 2048, 4096, 8192] = 1024
+    kappa: Annotated[int, Field(ge=MIN_KAPPA, le=MAX_KAPPA)] | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.scheme == "hardened") != (self.kappa is not None):
+            message = 'kappa = 4 or more goes with scheme = "hardened", and the other way round'
+            raise ValueError(message)
+        if (self.scheme == "tokens") != (self.bits == _NO_BITS):
+            message = f'bits = {_NO_BITS} goes with scheme = "tokens", and the other way round'
+            raise ValueError(message)
+        return self
 
 
 class FieldPart(_Part):
@@ -70,8 +90,10 @@ class FieldPart(_Part):
     qgrams: Annotated[int, Field(ge=1, le=4)] | None = None
     positional: bool = False
     exact: bool = False
-    bits_per_token: Bits
+    bits_per_token: Bits | None = None
     low_weight_bits: Bits | None = None
+    weight: Weight | None = None
+    low_weight: Weight | None = None
     level: Literal["province", "regency", "district", "village"] | None = None
     optional: bool = False
 
@@ -86,8 +108,9 @@ class FieldPart(_Part):
         if self.read == "words" and not 1 <= (self.qgrams or 0) <= (2 if self.positional else 3):
             message = 'read = "words" goes with qgrams of 1 to 3, with positional of 1 or 2'
             raise ValueError(message)
-        if self.low_weight_bits is not None and self.read != "words":
-            message = 'low_weight_bits goes with read = "words"'
+        low = self.low_weight_bits is not None or self.low_weight is not None
+        if low and self.read != "words":
+            message = 'low_weight_bits and low_weight go with read = "words"'
             raise ValueError(message)
         if (self.read == "region") != (self.level is not None):
             message = 'level = "district" goes with read = "region", and the other way round'
@@ -103,12 +126,47 @@ class FieldPart(_Part):
             name=self.name,
             column=self.column,
             comparison=comparison,
-            strategy=BitsPerToken(self.bits_per_token, self.low_weight_bits),
+            strategy=BitsPerToken(self.bits_per_token or 1, self.low_weight_bits),
             hashing=BlakeHash(),
             reading=self.read,
             region_digits=REGION_DIGITS[self.level] if self.level else 0,
             optional=self.optional,
+            weight=self.weight or 1,
+            low_weight=self.low_weight,
         )
+
+    def refuse(self, scheme: Scheme) -> None:
+        """Refuse what a scheme doesn't know.
+
+        Raises
+        ------
+        ValueError
+            It says what.
+        """
+        if scheme == "clk":
+            if self.bits_per_token is None:
+                message = f"{self.name} needs bits_per_token"
+                raise ValueError(message)
+            if self.weight is not None or self.low_weight is not None:
+                message = f'{self.name}: weight goes with scheme = "hardened"'
+                raise ValueError(message)
+            return
+        if self.bits_per_token is not None or self.low_weight_bits is not None:
+            message = f'{self.name}: bits_per_token goes with scheme = "clk"; give it a weight'
+            raise ValueError(message)
+        if self.low_weight is not None and self.low_weight > (self.weight or 1):
+            message = f"{self.name}: low_weight is at most weight"
+            raise ValueError(message)
+        if self.column in _NEVER_HARDENED:
+            message = f"{self.name}: {self.column} never goes into a hardened filter"
+            raise ValueError(message)
+        if self.exact and self.read not in {"sex", "region"}:
+            message = f'{self.name}: exact goes with read = "sex" or "region" here'
+            raise ValueError(message)
+        most = _CODED_POSITIONAL if self.positional else _CODED_QGRAMS
+        if (self.qgrams or 1) > most:
+            message = f"{self.name}: qgrams of {most} at most here"
+            raise ValueError(message)
 
 
 class TokenPart(_Part):
@@ -148,8 +206,21 @@ class NativeFile(_Part):
     name: Name
     dates_until: dt.date = dt.date(2029, 12, 31)
     filter: FilterPart = FilterPart()
-    fields: Annotated[list[FieldPart], Field(min_length=1, max_length=64)]
+    fields: Annotated[list[FieldPart], Field(max_length=64)] = []
     tokens: Annotated[list[TokenPart], Field(max_length=16)] = []
+
+    @model_validator(mode="after")
+    def _fits_scheme(self) -> Self:
+        scheme = self.filter.scheme
+        if bool(self.fields) == (scheme == "tokens"):
+            message = f'scheme = "{scheme}" ' + ("has no fields" if self.fields else "needs fields")
+            raise ValueError(message)
+        if scheme == "tokens" and not self.tokens:
+            message = 'scheme = "tokens" needs tokens'
+            raise ValueError(message)
+        for part in self.fields:
+            part.refuse(scheme)
+        return self
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

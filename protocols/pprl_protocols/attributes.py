@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from pprl.buffers import string_array, string_buffers
 from pprl.errors import InputError, PeerError
 from pprl_protocols import canonical
 
@@ -244,20 +246,18 @@ class Sealer:
         )
 
     def _texts(self, cells: Rows) -> pa.StringArray:
-        width = cells.shape[1] - _LENGTH_BYTES
-        found: list[str | None] = []
-        for cell in cells:
-            data = cell.tobytes()
-            length = int.from_bytes(data[:_LENGTH_BYTES], "big")
-            used = 0 if length == _NONE else length
-            if used > width or any(data[_LENGTH_BYTES + used :]):
-                raise PeerError("attributes.form", party=self._sender)
-            try:
-                text = data[_LENGTH_BYTES : _LENGTH_BYTES + used].decode()
-            except UnicodeDecodeError:
-                raise PeerError("attributes.form", party=self._sender) from None
-            found.append(None if length == _NONE else text)
-        return pa.array(found, pa.string())
+        data = cells[:, _LENGTH_BYTES:]
+        lengths = np.ascontiguousarray(cells[:, :_LENGTH_BYTES]).view(">u2")[:, 0].astype(np.int64)
+        used = np.where(lengths == _NONE, 0, lengths)
+        inside = np.arange(data.shape[1]) < used[:, None]
+        if used.max(initial=0) > data.shape[1] or data[~inside].any():
+            raise PeerError("attributes.form", party=self._sender)
+        found = string_array(data[inside], np.append(0, np.cumsum(used)))
+        try:
+            found.validate(full=True)  # each value by itself is UTF-8
+        except pa.ArrowInvalid:
+            raise PeerError("attributes.form", party=self._sender) from None
+        return pc.if_else(pa.array(lengths == _NONE), pa.scalar(None, pa.string()), found)
 
     def _cipher(self, salt: bytes) -> AESGCM:
         # HKDF of one block, RFC 5869, with the salt first.
@@ -267,10 +267,15 @@ class Sealer:
 
 def _fill(cells: Rows, values: pa.StringArray, name: str, row: Callable[[int], int]) -> None:
     width = cells.shape[1] - _LENGTH_BYTES
-    for number, value in enumerate(values.to_pylist()):
-        data = b"" if value is None else value.encode()
-        if len(data) > width:
-            raise InputError("attributes.too_long", row=row(number), column=name, maximum=width)
-        length = _NONE if value is None else len(data)
-        filled = length.to_bytes(_LENGTH_BYTES, "big") + data.ljust(width, b"\0")
-        cells[number] = np.frombuffer(filled, np.uint8)
+    data, starts = string_buffers(values)
+    none = values.is_null().to_numpy(zero_copy_only=False)
+    lengths = np.where(none, 0, np.diff(starts))
+    too_long = np.flatnonzero(lengths > width)
+    if len(too_long):
+        number = int(too_long[0])
+        raise InputError("attributes.too_long", row=row(number), column=name, maximum=width)
+    said = np.where(none, _NONE, lengths).astype(">u2")
+    cells[:, :_LENGTH_BYTES] = said.view(np.uint8).reshape(-1, _LENGTH_BYTES)
+    for place in range(lengths.max(initial=0)):
+        longer = np.flatnonzero(lengths > place)
+        cells[longer, _LENGTH_BYTES + place] = data[starts[longer] + place]

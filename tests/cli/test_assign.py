@@ -3,11 +3,16 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 PPRL = Path(sys.executable).with_name("pprl")
@@ -98,6 +103,55 @@ def test_a_run_after_a_run_says_what_is_new(run, tmp_path):
     assert said
 
 
+def test_what_has_changed_is_in_the_report_and_on_the_terminal(run, tmp_path):
+    assign(run, "--out", tmp_path / "first")
+    path = tmp_path / "first/families.parquet"
+    before = pq.read_table(path)
+    poorer = pc.if_else(pc.equal(before["desil"], 5), 4, before["desil"]).cast(pa.int8())
+    at = before.column_names.index("desil")
+    pq.write_table(before.set_column(at, before.schema.field("desil"), poorer), path)
+    page = tmp_path / "report.html"
+    later = ("--out", tmp_path / "second", "--previous", tmp_path / "first", "--day", "2025-03-31")
+    said = assign(run, *later, "--report", page).stderr
+    assert "since 2024-12-31: assignments new " in said
+    moved = re.search(r"desil higher (\d+), lower 0", said)
+    assert int(moved[1]) == pc.sum(pc.equal(before["desil"], 5)).as_py() > 0
+    text = page.read_text()
+    assert "What has changed since 31 December 2024" in text
+
+
+def test_decisions_of_both_offices_are_applied_and_wrong_ones_named(run, tmp_path):
+    assign(run, "--out", tmp_path / "w")
+    lists = "".join(path.read_text() for path in (tmp_path / "w").glob("*/*.csv"))
+    cases = sorted(set(re.findall(r"\b\d{4}-\d{4}-\d{4}\b", lists)))
+    review = tmp_path / "keputusan.csv"
+    again = ("--out", tmp_path / "v", "--review", review)
+    review.write_text("kasus,keputusan\n5541-9913-5843,ya\n")
+    assert "row 2: no family for review" in assign(run, *again, check=3).stderr
+    assert not (tmp_path / "v").exists()
+    if cases:
+        review.write_text(f"kasus;keputusan;catatan\n{cases[0]};ya;\n")
+        done = json.loads(assign(run, *again, "--json").stdout)
+        assert done["decisions"] == {"accepted": 1, "refused": 0, "undecided": len(cases) - 1}
+
+
+def test_what_a_kill_leaves_is_gone_after_the_next_run(run, tmp_path):
+    at = ("--home", "d/parties/dppkb", "--passphrase-file", "d/parties/dppkb/passphrase")
+    words = ("assign", "d/data/krs.csv", "--run", "d/exchange", *at, *DAY, "--out", tmp_path / "w")
+    command = subprocess.Popen(
+        [str(PPRL), *map(str, words)], cwd=run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while command.poll() is None and not list(tmp_path.glob(".part-*/*/*.csv")):
+        time.sleep(0.005)
+    command.kill()
+    command.wait()
+    assert command.returncode != 0, "it was quicker than the kill"
+    assert not (tmp_path / "w").exists()
+    assert list(tmp_path.glob(".part-*"))
+    assign(run, "--out", tmp_path / "w")
+    assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
 def test_a_result_counts_only_when_the_run_is_closed(run, tmp_path):
     shutil.copytree(run / "d", tmp_path / "d")
     [log] = tmp_path.glob("d/exchange/*/log/coordinator")
@@ -119,6 +173,12 @@ def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
     assert "2026-12-31" in assign(run, *out, "--day", "kemarin", check=2).stderr
     assert "village" in assign(run, *out, "--split", "rt", check=2).stderr
     assert assign(run, *out, "--review", "nowhere.csv", check=3).stderr
+    page = ("--report", tmp_path / "w/laporan.html")
+    assert "Put it beside the folder" in assign(run, *out, *page, check=2).stderr
+    assert "--report" in assign(run, *out, "--public", check=2).stderr
     assert not (tmp_path / "w").exists()
-    shown = assign(run, *out, "--split", "companion", lang="id").stderr
+    (tmp_path / "desa.txt").write_text("6408999999\n")
+    listed = ("--villages", tmp_path / "desa.txt")
+    shown = assign(run, *out, *listed, "--split", "companion", lang="id").stderr
+    assert "1 dari 1 desa" in shown
     assert "keluarga" in shown

@@ -76,6 +76,42 @@ def test_an_unknown_register_and_a_wrong_profile_are_one_line_each(register):
     assert said.stderr.startswith("pprl: own.toml, ")
 
 
+MEMBER_ROWS = """id_anggota;id_keluarga;nama;hubungan;kode_desa;jamban_layak;desil
+1;F1;RAHASIABUDI;Kepala Keluarga;6408012001;Ya;3
+2;F1;RAHASIASITI;Istri;6408012001;Ya;3
+3;F2;RAHASIATONO;Kepala Keluarga;6408012001;Tidak;4
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("krs", "2;F1;", "2;;", "row 3: no family id"),
+        ("dtsen", "Tidak;4", "Tidak;11", "row 4: a number in column desil outside 1 to 10"),
+        ("dtsen", "Tidak;4", "Tidak;0", "row 4: a number in column desil outside 1 to 10"),
+    ],
+)
+def test_what_would_stop_the_other_commands_is_said_with_its_row_after_the_rest(
+    register, name, old, new, said
+):
+    register.write_text(MEMBER_ROWS.replace(old, new))
+    done = check(register, "--register", name, cwd=register.parent, code=3)
+    assert "3 records" in done.stdout
+    assert said in done.stderr
+
+
+def test_cells_that_are_not_understood_are_counted_with_a_row(register):
+    text = MEMBER_ROWS.replace("Tidak;4", "entah;4").replace("Istri;6408012001", "Istri;6408012002")
+    register.write_text(text)
+    said = check(register, "--register", "krs", cwd=register.parent).stderr
+    assert "column jamban_layak: 1 cells hold words that aren't known, the first in row 4" in said
+    assert "in different desa, for example the one of row 3" in said
+    found = json.loads(check(register, "--register", "krs", "--json", cwd=register.parent).stdout)[
+        "notes"
+    ]
+    assert {"register.unread", "register.two_desa"} <= {each["code"] for each in found}
+
+
 def test_a_family_id_in_two_places_is_refused_with_both_rows(register):
     register.write_text(FAMILIES + FAMILIES.splitlines()[1] + "\n")
     said = check(register, "--register", "krs", cwd=register.parent, code=3)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pprl.interventions.assign import assign
+from pprl.interventions.previous import compare, read_previous, write_state
 from pprl.interventions.rules import load_rules
 from pprl.io.source import open_source
 from pprl.lab.families.simulate import simulate_families
@@ -199,6 +200,19 @@ def family_of(row, theirs):
     return family
 
 
+def earlier(families, members):
+    """Return a run half a year before: other families, and other desil of the same."""
+    then = {}
+    for name, now in families.items():
+        luck = share(name + "then")
+        desil = now.get("desil")
+        moved = {"desil": desil and min(max(desil + int(5 * luck) - 2, 1), 10)}
+        family = name if luck < 0.8 else f"{name}-GONE"
+        then[name] = now | moved | {"family": family}
+    people = [each | {"family": then[each["family"]]["family"]} for each in members]
+    return assign(table(list(then.values())), table(people), load_rules(), day=date(2024, 6, 30))
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("registers")
@@ -227,12 +241,14 @@ def data(tmp_path_factory):
     done = assign(
         table(list(families.values())), table(members), load_rules(), day=made.as_of, language="id"
     )
+    write_state(folder, earlier(families, members))
     return ReportData(
         owner="DPPKB Kabupaten Kutai Timur",
         assigned=done,
         minutes=MINUTES,
         quality=check(open_source(made.paths["krs"])),
         matching=MATCHING,
+        compared=compare(done, read_previous(folder)),
     )
 
 
@@ -305,6 +321,14 @@ def test_shades_can_be_told_without_colour_and_read(browser, pages):
     for text, ground in luminances:
         lighter, darker = max(text, ground), min(text, ground)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(("name", "shown"), [("id", 1), ("en", 1), ("public", 0)])
+def test_the_owner_alone_sees_what_has_changed(browser, pages, name, shown):
+    browser.open(pages[name])
+    assert browser.evaluate("document.querySelectorAll('#changes').length") == shown
+    rows = "#changes table:last-of-type tbody tr"
+    assert browser.evaluate(f"document.querySelectorAll('{rows}').length") >= 18 * shown
 
 
 def test_links_inside_the_page_lead_somewhere(browser, pages):

@@ -17,6 +17,8 @@ COMPOSED = (
     "check.",
     "explain.",
     "krs_report.band_",
+    "krs_report.changes_short_",
+    "krs_report.changes_work_",
     "krs_report.column_",
     "krs_report.nik_",
     "krs_report.role_",

@@ -340,8 +340,15 @@ def test_a_rule_for_almost_everybody_is_warned_of(tmp_path):
             (each.code, dict(each.values)) for each in run(families + others, rules=rules).warnings
         ]
 
-    assert warned(5) == []
+    assert warned(5) == [("assign.almost_all_matched", {"rule": "K01", "percent": 100})]
     assert warned(4) == [("assign.almost_all", {"rule": "K01", "percent": 95})]
+
+
+def test_of_few_matched_families_a_rule_may_be_about_all(tmp_path):
+    rules = own(tmp_path, RULE.format(when="desil >= 1"))
+    families = [{"family": f"F{n}"} | MATCHED for n in range(5)]
+    others = [{"family": f"N{n}", "match_status": "none"} for n in range(5)]
+    assert run(families + others, rules=rules).warnings == ()
 
 
 def test_a_rule_that_cannot_fire_for_want_of_a_column_is_warned_of():
@@ -349,6 +356,7 @@ def test_a_rule_that_cannot_fire_for_want_of_a_column_is_warned_of():
     assert notes["R09"].values["columns"] == "able_adults_17_59, pkh, pkh_years"
     for language in catalogue.LANGUAGES:
         assert "R09" in catalogue.text(notes["R09"].code, notes["R09"].values, language)
+    assert notes["R07"].values["columns"].split(", ").count("pip") == 1  # of families and members
     done = run([{"family": "F", "pkh": False, "sembako": False} | MATCHED])
     assert "R19" not in {each.values["rule"] for each in done.warnings}
 

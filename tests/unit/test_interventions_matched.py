@@ -111,3 +111,23 @@ def test_without_families_in_the_agreement_a_matched_member_is_enough():
     )  # fmt: skip
     table = with_matches(FAMILIES, MEMBERS, overlap)
     assert table.column("match_status").to_pylist() == ["none", "matched", "review", "none"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3.0", 3), ("2,0", 2), ("Desil 4", 4), ("-", None), ("", None)]
+)
+def test_desil_is_read_as_offices_write_it(text, value):
+    found, _ = gathered(row("1a", "matched", "0b", "0b", 1, desil=text))
+    assert found["F1"]["desil"] == value
+
+
+@pytest.mark.parametrize("text", ["0", "11", "tiga", "2.5"])
+def test_a_released_desil_that_is_none_is_refused_without_its_value(text):
+    with pytest.raises(InputError) as refused:
+        gathered(row("1a", "matched", "0b", "0b", 1, desil=text))
+    assert refused.value.values == {"column": "desil", "count": 1}
+
+
+def test_an_empty_flag_says_nothing():
+    found, _ = gathered(row("1a", "matched", "0b", "0b", 1, pkh=""))
+    assert found["F1"]["pkh"] is None

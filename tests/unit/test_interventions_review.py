@@ -259,6 +259,20 @@ def test_an_assignment_of_a_member_is_kept_by_member(tmp_path):
     assert compared.ended.column("member").to_pylist() == ["1"]
 
 
+def test_a_run_of_another_register_is_no_earlier_one(tmp_path):
+    write_state(tmp_path, run(FIRST, {"family": "A", "desil": 2}))
+    with pytest.raises(InputError) as caught:
+        compare(run(SECOND, {"family": "B"}), read_previous(tmp_path), path=tmp_path)
+    assert (caught.value.code, caught.value.values["path"]) == (
+        "previous.other_families", str(tmp_path),
+    )  # fmt: skip
+    nobody = assign(families({"family": "A", "match_status": "none"}).slice(0, 0), EMPTY, RULES,
+                    day=SECOND)  # fmt: skip
+    assert compare(nobody, read_previous(tmp_path)).families.column("change").to_pylist() == [
+        "ended"
+    ]
+
+
 def test_state_holds_no_name_and_no_number_of_a_person(tmp_path):
     done = assign(
         families({"family": "A", "match_status": "matched", "desil": 2, "head": "SITI",
@@ -317,6 +331,22 @@ def test_a_folder_that_is_no_earlier_run_is_refused(tmp_path, damage, code):
     with pytest.raises(InputError) as caught:
         read_previous(tmp_path)
     assert caught.value.code == f"previous.{code}"
+
+
+def test_a_case_number_that_a_spreadsheet_took_for_a_number_is_read(tmp_path):
+    from xlsxwriter import Workbook  # noqa: PLC0415 - as below
+
+    cases = case_numbers([f"{n:032x}" for n in range(200)])
+    wanted = [next(each for each in cases if each.startswith("0")), cases[0]]
+    with Workbook(tmp_path / "d.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ("kasus", "keputusan"))
+        for number, case in enumerate(wanted, start=1):
+            sheet.write_number(number, 0, int(case.replace("-", "")))
+            sheet.write(number, 1, "ya")
+    assert [each.case for each in read_decisions(tmp_path / "d.xlsx")] == wanted
+    path = decisions(tmp_path, f"kasus,keputusan\n{wanted[0].replace('-', '')}.0,ya\n")
+    assert [each.case for each in read_decisions(path)] == wanted[:1]
 
 
 def test_a_workbook_of_decisions_is_read_as_well(tmp_path):

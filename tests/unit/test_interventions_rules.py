@@ -223,7 +223,7 @@ def test_every_documented_column_can_be_used_or_is_refused_for_identity():
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ("priority = 1\npriority = 2", "unreadable"),
+        ("priority = 1\npriority = 2", "no_toml"),
         ("desil = [4, 1]", "invalid"),
         ("desil = [0, 4]", "invalid"),
         ("desil = [1, 11]", "invalid"),
@@ -236,7 +236,7 @@ def test_every_documented_column_can_be_used_or_is_refused_for_identity():
         ('facts = ["run_date"]', "not_a_fact"),
         ("valid_from = 2026-02-01\nvalid_until = 2026-01-01", "invalid"),
         ("valid_from = 2026-02-01T10:00:00", "invalid"),
-        ("prority = 1", "invalid"),
+        ("prority = 1", "unknown_key"),
         ("parameters.years = { value = 5 }", "unused_parameter"),
         ("parameters.years = { value = inf }", "invalid"),
         ('parameters.years = { value = "5) OR (TRUE" }', "invalid"),
@@ -246,9 +246,11 @@ def test_every_documented_column_can_be_used_or_is_refused_for_identity():
 def test_a_wrong_rule_is_refused_with_its_name(tmp_path, change, code):
     error = refused(tmp_path, RULE.format(when="pregnant") + change + "\n")
     assert error.code == f"intervention.{code}"
-    if code == "invalid":
+    if code in ("invalid", "unknown_key"):
         assert error.values["where"].startswith("K01")
-    elif code != "unreadable":
+    elif code == "no_toml":
+        assert error.values["row"] == RULE.count("\n") + 1
+    else:
         assert error.values["rule"] == "K01"
 
 
@@ -266,15 +268,41 @@ def test_what_came_with_a_match_cannot_decide_for_families_in_review(tmp_path):
         ('off = ["R99"]', "unknown_rule"),
         ('[[change]]\nid = "R99"\npriority = 2', "unknown_rule"),
         ('[[change]]\nid = "R08"\ndesil = [5, 1]', "invalid"),
-        ('[[rules]]\nid = "R08"', "invalid"),
-        ("[[rule]]\npriority = 1", "invalid"),
-        ("\x00", "unreadable"),
+        ('[[rules]]\nid = "R08"', "unknown_key"),
+        ("[[rule]]\npriority = 1", "missing_key"),
+        ("[[change]]\npriority = 1", "change_without_id"),
+        ("\x00", "no_toml"),
+        ("off = [", "unreadable"),
         (RULE.format(when="pkh_years > {years}"), "unknown_parameter"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, text, code):
     error = refused(tmp_path, text)
     assert error.code == f"intervention.{code}"
+
+
+def test_a_date_that_does_not_exist_is_named_by_its_line(tmp_path):
+    error = refused(tmp_path, RULE.format(when="pregnant") + "valid_from = 2026-02-30\n")
+    assert (error.code, error.values["row"]) == ("intervention.no_toml", 11)
+
+
+def test_a_misspelt_key_is_named_rather_than_the_one_that_is_missing(tmp_path):
+    error = refused(tmp_path, RULE.format(when="pregnant").replace("priority", "prioritas"))
+    assert (error.code, error.values["where"]) == ("intervention.unknown_key", "K01.prioritas")
+    error = refused(tmp_path, RULE.format(when="pregnant").replace("priority = 1\n", ""))
+    assert (error.code, error.values["where"]) == ("intervention.missing_key", "K01.priority")
+
+
+def test_a_rule_that_is_there_twice_without_dates_is_said(tmp_path):
+    error = refused(tmp_path, 2 * RULE.format(when="pregnant"))
+    assert (error.code, error.values) == ("intervention.twice", {"rule": "K01"})
+
+
+def test_a_file_as_notepad_writes_it_is_read(tmp_path):
+    path = tmp_path / "notepad.toml"
+    text = RULE.format(when="pregnant").replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert "K01" in load_rules(path).ids
 
 
 def test_a_missing_file_and_a_file_that_is_no_text_are_said(tmp_path):

@@ -316,6 +316,14 @@ def test_what_says_who_somebody_is_isnt_released_whatever_the_agreement_says():
             opened.refuse_others([name])
 
 
+def test_a_column_that_says_the_opposite_isnt_released_as_it_is():
+    table = {**FAMILIES, "Jamban Tidak Layak": ["Ya", "Tidak", "Ya"]}
+    opened = open_register(MemorySource(table), KRS)
+    assert [name for name, *_ in opened.releasable("en")] == []
+    with pytest.raises(ConfigError, match="Jamban Tidak Layak says the opposite"):
+        opened.refuse_others(["latrine_ok"])
+
+
 def test_attributes_are_found_by_their_names_in_the_agreement():
     table = {"IDARTBDT": ["1"], "NIK": ["1"], "Nama ART": ["A"], "Desil Nasional": ["3"],
              "Penerima BPNT": ["Ya"]}  # fmt: skip

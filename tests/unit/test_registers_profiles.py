@@ -103,7 +103,8 @@ def test_every_word_that_the_simulator_writes_is_understood(name):
 def test_a_district_adds_a_register_by_copying_one(tmp_path):
     krs = files("pprl.registers").joinpath("tables", "krs.toml").read_text("utf-8")
     changed = krs.replace('"jamban layak"', '"wc sehat", "jamban layak"', 1)
-    profile = load_profile(own(tmp_path, changed + '\n[words]\ntrue = ["leres"]\n'))
+    changed = changed.replace("[words]\n", '[words]\ntrue = ["leres"]\n', 1)
+    profile = load_profile(own(tmp_path, changed))
     assert profile.name == "own"
     assert profile.facts["latrine_ok"].headers[0] == "wc sehat"
     read = typed(profile, "latrine_ok", pa.array(["Leres", "Tidak", "entah"]))
@@ -131,6 +132,8 @@ def test_words_of_a_fact_win_over_those_of_its_register_and_these_over_the_share
         ("[release.disabled]", "[release.nik]", "the file", "release.nik isn't among the facts"),
         ("[facts.disabled]", "[facts.nik]\nheaders = ['a']\n[facts.disabled]", "the file",
          "facts.nik"),
+        ("[facts.disabled]", "[facts.address]\nheaders = ['rumah']\n[facts.disabled]", "the file",
+         "facts.address comes from a role"),
         ("[facts.disabled]", "[facts.posyandu]", "the file", "needs type and level"),
         ("[facts.disabled]", "[facts.oldest_age]", "the file", "computed by the run"),
         ("[facts.disabled]", '[facts.working]\nheaders = ["Difabel"]\n[facts.disabled]', "the file",
@@ -138,6 +141,11 @@ def test_words_of_a_fact_win_over_those_of_its_register_and_these_over_the_share
         ('["difabel"]', '["difabel"]\nrange = [1, 2]', "the file", "range is for numbers"),
         ('["difabel"]', '["difabel"]\nwords = { maybe = ["x"] }', "the file", "maybe isn't one of"),
         ('["difabel"]', '["difabel"]\nany_member = true', "the file", "any_member"),
+        ('["difabel"]', '["difabel"]\ncoded = { cacat = { true = ["1"] } }', "the file",
+         "cacat isn't a header or meaning of it"),
+        ('["difabel"]', '["difabel"]\ncoded = { difabel = { maybe = ["1"] } }', "the file",
+         "maybe isn't a header or meaning of it"),
+        ("unit = ", 'unverified = ["pkh"]\nunit = ', "the file", "pkh isn't among the facts"),
         ("[release", '[members.head]\nrelation = "head"\nnumber = 1\ncalled = ["kk"]\n[release',
          "the file", "facts.relation is needed"),
         ("[release", '[presence]\ncolumn = "school"\n[release', "the file", "no column school"),

@@ -347,7 +347,18 @@ def test_members_that_contradict_each_other_about_their_family_are_counted():
     found = of(HOUSE | {"jamban_layak": ["Tidak", "Ya"]})
     assert found.families.column("latrine_ok").to_pylist() == [False]
     [note] = [note for note in found.notes if note.code == "register.disagree"]
-    assert dict(note.values) == {"column": "jamban_layak", "families": 1}
+    assert dict(note.values) == {"column": "jamban_layak", "families": 1, "row": 2}
+
+
+def test_a_family_id_with_two_heads_or_in_two_desa_is_said_with_a_row():
+    table = {name: [*cells, cells[0]] for name, cells in HOUSE.items()}
+    table |= {"id_anggota": ["A", "B", "C"]}
+    table |= {"kode_desa": ["6408012001", "6408012001", "6408012002"]}
+    notes = {note.code: dict(note.values) for note in of(table).notes}
+    assert notes["register.two_heads"] == {"families": 1, "row": 3}
+    assert notes["register.two_desa"] == {"families": 1, "row": 3}
+    codes = {note.code for note in of(HOUSE).notes}
+    assert not codes & {"register.two_heads", "register.two_desa"}
 
 
 def test_a_fact_of_one_member_is_the_familys_where_the_profile_says_so():
@@ -364,7 +375,7 @@ def test_words_that_arent_known_are_null_and_counted():
     found = of(HOUSE | {"bekerja": ["Ya", "kadang"]})
     assert found.members.column("working").to_pylist() == [True, None]
     [note] = [note for note in found.notes if note.code == "register.unread"]
-    assert dict(note.values) == {"column": "bekerja", "cells": 1}
+    assert dict(note.values) == {"column": "bekerja", "cells": 1, "row": 2}
 
 
 @pytest.mark.parametrize("desil", ["0", "11", "-3"])

@@ -30,7 +30,6 @@ from pprl.decide.threshold.sampling import (
     PILOT_ROWS,
     SHARE_OF_PAIRS,
     crowded_bin,
-    dice_below,
     inside,
     random_similarities,
     some_open,
@@ -160,9 +159,10 @@ class Estimator:
         self._first = BINS
 
     def weigh(self, found: Found) -> Found:
-        """Return the pairs with the mean of Dice and overlap coefficient: fewer mistakes.
+        """Return the pairs with the measure's better similarity, where it has one.
 
-        Measured with labels, against Dice alone: docs/concepts/thresholds.md.
+        Of Bloom filters the mean of Dice and overlap coefficient makes fewer mistakes than Dice
+        alone, measured with labels: docs/concepts/thresholds.md.
         """
         return found.leniently(self._left, self._right)
 
@@ -191,7 +191,7 @@ class Estimator:
         rows = [with_filter(*each) for each in zip(sides, (left_open, right_open), strict=True)]
         words = [chosen(side.filters, part) for side, part in zip(sides, rows, strict=True)]
         seed, threads = self._target.seed, self._threads
-        crowded = crowded_bin(words[0], words[1], seed, threads)
+        crowded = crowded_bin(words[0], words[1], self._left.measure, seed, threads)
         lowest = max(crowded - _BELOW_CROWDED, 0)
         small = 0 if len(words[0]) <= len(words[1]) else 1
         is_open = [left_open, right_open]
@@ -199,11 +199,11 @@ class Estimator:
             is_open[small] & sides[small].records.has_filter(), PILOT_ROWS, seed
         )
         found, n_compared = filter_pairs(
-            self._left, self._right, is_open[0], is_open[1], dice_below(lowest), self._bounds
+            self._left, self._right, is_open[0], is_open[1], self._below(lowest), self._bounds
         )
         if not n_compared:
             self._first = crowded
-            return dice_below(crowded)
+            return self._below(crowded)
         within = inside(sides[1 - small], self._kind, lowest, n_compared, seed, threads)
         weighed = [self.weigh(each) for each in found]
         mixture = fit(self._observed(weighed, lowest, n_compared, [within]))
@@ -223,7 +223,7 @@ class Estimator:
         chance = at_least(sum(mixture.null.values(), np.zeros(BINS))) * whole
         enough = int(np.flatnonzero(chance >= min(_ENOUGH_CHANCE, chance[lowest]))[-1])
         self._first = min(int(min(bars)), max(enough, lowest), TOP)
-        return dice_below(self._first)
+        return self._below(self._first)
 
     def verdict(self, found: Sequence[Found], n_compared: int) -> Verdict:
         """Fit everything that was found, and choose."""
@@ -255,7 +255,7 @@ class Estimator:
             rows_sampled=tuple(each.rows for each in within),
             pairs_sampled=int(sum(each.pairs for each in within)),
             null_events=int(sum(each.counts[bar:].sum() for each in within)),
-            first_similarity=dice_below(self._first),
+            first_similarity=self._below(self._first),
             null_fit=mixture.null_fit,
         )
         bars = {each.tier: NEVER for each in found} | choice.bars(curves)
@@ -270,6 +270,10 @@ class Estimator:
         return Observed(
             lowest, float(n_compared), self._most(), filters, self._tokens, within, self._random
         )
+
+    def _below(self, place: int) -> int:
+        """Return the similarity from which pairs of a bin and above are found."""
+        return self._left.measure.below(edge(place))
 
     def _most(self) -> float:
         return float(min(len(self._left.records), len(self._right.records)))

@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 from pprl.buffers import valid
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.compare.given import similarity_of
-from pprl.compare.measure import lenient_millionths
 from pprl.decide.threshold.bins import BINS, STEP, at_least, edge, histogram
 from pprl.decide.threshold.mixture import Within
 from pprl.decide.tiers import with_filter
 
 if TYPE_CHECKING:
+    from pprl.compare.measure import Measure
     from pprl.compare.packing import Words
     from pprl.compare.pairs import Integers
     from pprl.decide.assignment import Flags
@@ -45,7 +45,6 @@ _LEAST_KNOWN = 0.3
 _PILOT_THRESHOLDS = range(700_000, 0, -100_000)
 _PAIRS_A_RECORD = 0.4  # by chance, in the band above the bin where comparison begins
 _BAND = 10  # bins
-LARGER = 11
 
 
 def random_similarities(left: Side, right: Side, seed: int) -> Floats:
@@ -59,8 +58,8 @@ def random_similarities(left: Side, right: Side, seed: int) -> Floats:
         return np.zeros(BINS)
     draw = np.random.default_rng([seed, 0])
     first, second = (part[draw.integers(0, len(part), RANDOM_PAIRS)] for part in rows)
-    dice = similarity_of(left.filters, right.filters, first, second)
-    drawn = histogram(lenient_millionths(dice, left.set_bits[first], right.set_bits[second]))
+    found = similarity_of(left.filters, right.filters, first, second, left.measure)
+    drawn = histogram(left.measure.weigh(found, left.set_bits[first], right.set_bits[second]))
     # A record of the larger file has one partner at most, on average less.
     matches = RANDOM_PAIRS / max(map(len, rows))
     return drawn if matches < _FEW_MATCHES else _without_top(drawn, matches + 2 * matches**0.5)
@@ -72,7 +71,9 @@ def _without_top(counts: Floats, most: float) -> Floats:
     return np.maximum(np.minimum(counts, above - most), 0)
 
 
-def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> int:
+def crowded_bin(
+    left: Words, right: Words, measure: Measure, seed: int, threads: int | None
+) -> int:
     """Return the bin above which chance gives about half a pair for each record.
 
     Chance is seen inside the larger file; the band just above the bin counts, so that second
@@ -82,7 +83,7 @@ def crowded_bin(left: Words, right: Words, seed: int, threads: int | None) -> in
     rows = _drawn(len(words), PILOT_ROWS, np.random.default_rng([seed, 1]))
     threshold = 0
     for threshold in _PILOT_THRESHOLDS:
-        pairs = similar_pairs(words[rows], words, threshold, threads=threads)
+        pairs = similar_pairs(words[rows], words, threshold, measure=measure, threads=threads)
         above = at_least(histogram(pairs.similarity[rows[pairs.left] != pairs.right]))
         band = above - np.append(above[_BAND:], np.zeros(_BAND))
         # Up to the first bin that chance doesn't fill: second records may crowd beyond it.
@@ -112,12 +113,14 @@ def inside(
     words = side.filters if len(filters) == len(side.filters) else side.filters[filters]
     most = max(LEAST_ROWS, int(n_pairs / max(len(words), 1)))
     rows = _drawn(len(words), most, np.random.default_rng([seed, 2]))
-    pairs = similar_pairs(words[rows], words, dice_below(lowest_bin), threads=threads)
+    lowest = side.measure.below(edge(lowest_bin))
+    pairs = similar_pairs(words[rows], words, lowest, measure=side.measure, threads=threads)
     first, second = rows[pairs.left], pairs.right
     others = first != second
     first, second = filters[first[others]], filters[second[others]]
-    dice = pairs.similarity[others].astype(np.int64)
-    similarity = lenient_millionths(dice, side.set_bits[first], side.set_bits[second])
+    similarity = side.measure.weigh(
+        pairs.similarity[others].astype(np.int64), side.set_bits[first], side.set_bits[second]
+    )
     n_compared = float(len(rows)) * max(len(words) - 1, 0)
     if kind is None:
         return Within(len(rows), n_compared, histogram(similarity), np.zeros(BINS))
@@ -136,15 +139,6 @@ def inside(
     return Within(
         len(rows), n_compared * share, histogram(similarity[told]), histogram(similarity[same])
     )
-
-
-def dice_below(place: int) -> int:
-    """Return the Dice coefficient from which all pairs of a bin are found, or nearly all.
-
-    The similarity that decides is larger than Dice by as much as the filters differ in size, a
-    tenth when one has a third fewer bits.
-    """
-    return edge(place) * 10 // LARGER
 
 
 def some_open(is_open: Flags, most: int, seed: int) -> Flags:

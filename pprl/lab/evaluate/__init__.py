@@ -25,6 +25,7 @@ from pprl.database import scratch_database
 from pprl.errors import ConfigError
 from pprl.lab.evaluate import load, pairs, splits
 from pprl.lab.evaluate.calibration import calibration
+from pprl.lab.evaluate.mistakes import list_mistakes
 from pprl.lab.evaluate.result import (
     Bands,
     Bin,
@@ -72,6 +73,8 @@ def evaluate(
     data: Sequence[pa.Table | Path | str] = (),
     by: str | None = None,
     compare: Matches | pa.Table | Path | str | None = None,
+    key: str = "id",
+    mistakes: bool = False,
 ) -> Evaluation:
     """Score a link against the truth.
 
@@ -95,6 +98,11 @@ def evaluate(
         ``province``) or ``sex``. Columns are found by their headers.
     compare
         Another link of the same registers.
+    key
+        Column of ids in ``truth`` and ``damage``: ``id``, or ``family`` for links of families
+        (:mod:`pprl.lab.evaluate.families`), whose ``id`` is the family's.
+    mistakes
+        List the mistakes one by one as well.
 
     Raises
     ------
@@ -118,14 +126,14 @@ def evaluate(
     role = None if by is None else load.place_role(by)
     with scratch_database(out_of_memory="evaluate.memory") as database:
         load.create_tables(database)
-        load.load_truth(database, truth)
+        load.load_truth(database, truth, key)
         tiered = load.load_matches(database, "accept", matches)
         if review is not None:
             load.load_matches(database, "review", review)
         if compare is not None:
             load.load_matches(database, "other", compare)
         if damage is not None:
-            load.load_damage(database, damage)
+            load.load_damage(database, damage, key)
         if role is not None:
             load.load_places(database, data, role, truth)
         pairs.join(database)
@@ -143,4 +151,5 @@ def evaluate(
             if compare is None
             else splits.comparison(database, overall, everything),
             calibration=calibration(database),
+            mistakes=list_mistakes(database) if mistakes else None,
         )

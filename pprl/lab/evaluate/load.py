@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 # What a split may show: none of these says who somebody is.
 PLACES = ("district", "village", "regency", "province", "sex")
 
-_BATCH_ROWS = 1 << 18
-_PARTY = r"^[0-9]{1,6}$"
-_GROUP = r"^[0-9]{1,18}$"
+BATCH_ROWS = 1 << 18
+PARTY = r"^[0-9]{1,6}$"
+GROUP = r"^[0-9]{1,18}$"
 _KINDS = r"^[a-z_]+(;[a-z_]+)*$"  # no digits: a column of anything else can't be printed
 _MILLION = 1_000_000
 
@@ -85,20 +85,28 @@ def create_tables(database: duckdb.DuckDBPyConnection) -> None:
     database.execute(_TABLES)
 
 
-def load_truth(database: duckdb.DuckDBPyConnection, truth: pa.Table | Path | str) -> None:
+def load_truth(
+    database: duckdb.DuckDBPyConnection, truth: pa.Table | Path | str, key: str = "id"
+) -> None:
     """Fill ``truth``; its row numbers are the records' numbers from here on.
+
+    Parameters
+    ----------
+    key
+        Column of the ids: ``id``, or ``family``.
 
     Raises
     ------
     InputError
         A cell is empty or no number, or a record is there twice.
     """
-    for batch in _open(truth).batches(["party", "id", "entity"], _BATCH_ROWS):
-        _check(truth, batch, numbers={"party": _PARTY}, texts=("id", "entity"))
-        _insert(database, batch, "INSERT INTO truth SELECT row, party, id, entity FROM batch")
+    query = f"INSERT INTO truth SELECT row, party, {key}, entity FROM batch"  # noqa: S608 - one of two constants
+    for batch in open_table(truth).batches(["party", key, "entity"], BATCH_ROWS):
+        check_cells(truth, batch, numbers={"party": PARTY}, texts=(key, "entity"))
+        _insert(database, batch, query)
     row = _number(database, _REPEATED)
     if row is not None:
-        raise InputError("evaluate.repeated_record", path=_name(truth), row=row)
+        raise InputError("evaluate.repeated_record", path=name_of(truth), row=row)
 
 
 def load_matches(
@@ -118,13 +126,13 @@ def load_matches(
     InputError
         A cell isn't what its column needs, or the truth doesn't have the record.
     """
-    table = _plain(matches)
+    table = plain(matches)
     tiered = False
     try:
-        opened = _open(table)
+        opened = open_table(table)
         known = [name for name in ("tier", "precision") if name in opened.columns]
-        for batch in opened.batches(["group", "party", "id", *known], _BATCH_ROWS):
-            _check(table, batch, numbers={"group": _GROUP, "party": _PARTY}, texts=("id",))
+        for batch in opened.batches(["group", "party", "id", *known], BATCH_ROWS):
+            check_cells(table, batch, numbers={"group": GROUP, "party": PARTY}, texts=("id",))
             _insert_matches(database, table, source, batch)
         tiered = "tier" in known
     except InputError as error:
@@ -135,8 +143,10 @@ def load_matches(
     return tiered
 
 
-def load_damage(database: duckdb.DuckDBPyConnection, damage: pa.Table | Path | str) -> None:
-    """Fill ``damage_rows``. Records without damage may be missing.
+def load_damage(
+    database: duckdb.DuckDBPyConnection, damage: pa.Table | Path | str, key: str = "id"
+) -> None:
+    """Fill ``damage_rows``. Records without damage may be missing; ``key`` as for the truth.
 
     Raises
     ------
@@ -144,8 +154,8 @@ def load_damage(database: duckdb.DuckDBPyConnection, damage: pa.Table | Path | s
         A cell isn't what its column needs, or the truth doesn't have the record.
     """
     try:
-        for batch in _open(damage).batches(["party", "id", "kinds"], _BATCH_ROWS):
-            _check(damage, batch, numbers={"party": _PARTY}, texts=("id",))
+        for batch in open_table(damage).batches(["party", key, "kinds"], BATCH_ROWS):
+            check_cells(damage, batch, numbers={"party": PARTY}, texts=(key,))
             _check_kinds(damage, batch)
             _insert(database, batch, "INSERT INTO damage_rows SELECT * FROM batch")
     except InputError as error:
@@ -176,11 +186,11 @@ def load_places(
     if len(registers) != parties:
         raise ConfigError("evaluate.registers", found=len(registers), expected=parties)
     for party, register in enumerate(registers):
-        source = _open(register)
+        source = open_table(register)
         found = recognise(source.columns).roles
         if role not in found:
-            raise InputError("evaluate.no_role", path=_name(register), role=role)
-        for batch in _with_ids(source, found.get("id"), found[role]):
+            raise InputError("evaluate.no_role", path=name_of(register), role=role)
+        for batch in with_ids(source, found.get("id"), found[role]):
             _insert(
                 database,
                 batch,
@@ -189,7 +199,7 @@ def load_places(
             )
         row = _number(database, _NOT_IN_REGISTER, {"party": party})
         if row is not None:
-            path, other = _name(truth), _name(register)
+            path, other = name_of(truth), name_of(register)
             raise InputError("evaluate.not_in_register", path=path, row=row, register=other)
 
 
@@ -212,16 +222,16 @@ def place_role(asked: str) -> str:
     return role
 
 
-def _with_ids(source: Source, id_column: str | None, column: str) -> Iterator[Batch]:
+def with_ids(source: Source, id_column: str | None, column: str) -> Iterator[Batch]:
     """Yield the batches of a register as ``id`` and ``value``."""
     wanted = list(dict.fromkeys(filter(None, (id_column, column))))
-    for batch in source.batches(wanted, _BATCH_ROWS):
+    for batch in source.batches(wanted, BATCH_ROWS):
         ids = batch.table.column(id_column) if id_column else _rows(batch).cast(pa.string())
         table = pa.RecordBatch.from_arrays([ids, batch.table.column(column)], ["id", "value"])
         yield type(batch)(table, batch.first_row, batch.rows)
 
 
-def _plain(matches: Matches | pa.Table | Path | str) -> pa.Table | Path | str:
+def plain(matches: Matches | pa.Table | Path | str) -> pa.Table | Path | str:
     """Return what files have: a share for a precision that a table has in millionths."""
     table = matches.table if isinstance(matches, Matches) else matches
     if isinstance(table, pa.Table) and "precision" in table.schema.names:
@@ -233,15 +243,17 @@ def _plain(matches: Matches | pa.Table | Path | str) -> pa.Table | Path | str:
     return table
 
 
-def _open(table: pa.Table | Path | str) -> Source:
+def open_table(table: pa.Table | Path | str) -> Source:
+    """Open a file, or a table in memory."""
     return open_source(Path(table)) if isinstance(table, Path | str) else MemorySource(table)
 
 
-def _name(table: pa.Table | Path | str) -> str:
+def name_of(table: Matches | pa.Table | Path | str) -> str:
+    """Return how errors name what was given: its path, or ``table``."""
     return str(table) if isinstance(table, Path | str) else "table"
 
 
-def _check(
+def check_cells(
     table: pa.Table | Path | str, batch: Batch, numbers: Mapping[str, str], texts: Sequence[str]
 ) -> None:
     """Refuse the first cell that isn't what its column needs."""
@@ -254,7 +266,7 @@ def _check(
         if index >= 0:
             code = "evaluate.empty_cell" if pattern is None else "evaluate.no_number"
             row = batch.row_number(index)
-            raise InputError(code, path=_name(table), column=column, row=row)
+            raise InputError(code, path=name_of(table), column=column, row=row)
 
 
 def _check_kinds(damage: pa.Table | Path | str, batch: Batch) -> None:
@@ -262,7 +274,7 @@ def _check_kinds(damage: pa.Table | Path | str, batch: Batch) -> None:
     bad = pc.invert(pc.match_substring_regex(kinds, _KINDS))  # null where there is no damage
     index = pc.index(bad, True).as_py()
     if index >= 0:
-        raise InputError("evaluate.no_kinds", path=_name(damage), row=batch.row_number(index))
+        raise InputError("evaluate.no_kinds", path=name_of(damage), row=batch.row_number(index))
 
 
 def _insert_matches(
@@ -273,11 +285,11 @@ def _insert_matches(
         if name not in full.schema.names:
             full = full.append_column(name, pa.nulls(full.num_rows, pa.string()))
     whole = type(batch)(full, batch.first_row, batch.rows)
-    with_rows = _numbered(whole)
+    with_rows = numbered(whole)
     database.register("batch", with_rows)
     row = _number(database, _NO_SHARE)
     if row is not None:
-        raise InputError("evaluate.no_share", path=_name(table), row=row, column="precision")
+        raise InputError("evaluate.no_share", path=name_of(table), row=row, column="precision")
     database.execute(_INSERT_MATCHES, [source])
     database.unregister("batch")
 
@@ -285,12 +297,13 @@ def _insert_matches(
 def _insert(
     database: duckdb.DuckDBPyConnection, batch: Batch, query: str, values: Sequence[object] = ()
 ) -> None:
-    database.register("batch", _numbered(batch))
+    database.register("batch", numbered(batch))
     database.execute(query, list(values))
     database.unregister("batch")
 
 
-def _numbered(batch: Batch) -> pa.Table:
+def numbered(batch: Batch) -> pa.Table:
+    """Return a batch with its row numbers in front, as ``row``."""
     names = ["row", *batch.table.schema.names]
     return pa.Table.from_arrays([_rows(batch), *batch.table.columns], names=names)
 
@@ -311,7 +324,7 @@ def _refuse(
 ) -> None:
     row = _number(database, query, values)
     if row is not None:
-        raise InputError(code, path=_name(table), row=row)
+        raise InputError(code, path=name_of(table), row=row)
 
 
 def _number(database: duckdb.DuckDBPyConnection, query: str, values: object = None) -> int | None:

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
+
+    from pprl.decide.family_precision import FamilyPrecision
     from pprl.lab.evaluate.scores import Estimate, Score
 
 NO_PLACE = "(empty)"
@@ -77,7 +80,7 @@ class FalsePairs:
         ``nik``: their NIKs agree and one of them is somebody else's; ``token``: another exact
         token agrees; ``look_alike``: their filters are similar (tiers ``filter`` and
         ``contradicted``); ``chain``: the records were found by different tiers, through a third
-        one.
+        one; ``family``: of families, whatever the cause.
     pairs
         How many.
     kinds
@@ -249,6 +252,11 @@ class Evaluation:
         What was asked for; else None.
     calibration
         None if the link estimates no precision.
+    estimated
+        Of families: what a run says of their precision without the truth; None where it can't.
+    mistakes
+        One by one (:data:`pprl.lab.evaluate.mistakes.MISTAKE_COLUMNS`), if asked for; not in
+        JSON.
     """
 
     overall: Score
@@ -259,12 +267,15 @@ class Evaluation:
     damage: ByDamage | None = None
     comparison: Comparison | None = None
     calibration: Calibration | None = None
+    estimated: FamilyPrecision | None = None
+    mistakes: pa.Table | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the scores for JSON: the overall ones on top, then by parties and by tier.
 
-        The keys ``bands``, ``by``, ``damage``, ``missed``, ``false``, ``compare`` and
-        ``calibration`` are there when there is something to say.
+        The keys ``bands``, ``by``, ``damage``, ``missed``, ``false``, ``compare``,
+        ``calibration`` and ``estimated_precision`` (with its interval, and the number of pairs
+        that a member's match contradicts) are there when there is something to say.
         """
         result: dict[str, object] = {
             **self.overall.as_dict(),
@@ -286,4 +297,8 @@ class Evaluation:
             result["compare"] = self.comparison.as_dict()
         if self.calibration is not None:
             result["calibration"] = self.calibration.as_dict()
+        if self.estimated is not None:
+            result["estimated_precision"] = self.estimated.value
+            result["estimated_precision_interval"] = [self.estimated.low, self.estimated.high]
+            result["contradicted"] = self.estimated.contradicted
         return result

@@ -156,15 +156,23 @@ def count_places(families: pa.Table) -> CrossTable:
 
 def place_families(families: pa.Table) -> pa.Table:
     """Return ``village`` (10 digits), ``district`` (6) and ``desil`` (a column) of each family."""
+    village, district = place_codes(families)
+    status, desil = families.column("match_status"), families.column("desil")
+    matched = pc.coalesce(desil.cast(pa.string()), pa.scalar("unknown"))
+    column = pc.if_else(pc.equal(status, "matched"), matched, status)
+    return pa.table({"village": village, "district": district, "desil": column})
+
+
+def place_codes(families: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Return the codes of the desa (10 digits) and kecamatan (6) of each family.
+
+    One that isn't known ends in zeros.
+    """
     district = _code(families, "district", LEVELS[2])
     village = _code(families, "village", LEVELS[3])
     within = pc.coalesce(district, pa.scalar(_NOWHERE + "00"))
     village = pc.coalesce(village, pc.binary_join_element_wise(within, _NOWHERE, ""))
-    status, desil = families.column("match_status"), families.column("desil")
-    matched = pc.coalesce(desil.cast(pa.string()), pa.scalar("unknown"))
-    column = pc.if_else(pc.equal(status, "matched"), matched, status)
-    district = pc.utf8_slice_codeunits(village, 0, LEVELS[2])
-    return pa.table({"village": village, "district": district, "desil": column})
+    return village, pc.utf8_slice_codeunits(village, 0, LEVELS[2])
 
 
 @cache

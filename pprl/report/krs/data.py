@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pprl.interventions.assign import Assigned
+    from pprl.interventions.previous import Compared
     from pprl.quality import Quality
 
 DESIL = tuple(range(1, 11))
@@ -145,6 +146,8 @@ class ReportData:
         Counts below it are hidden in the public form.
     poorest
         The answer counts desil 1 up to this one.
+    compared
+        The run beside an earlier one (:func:`pprl.interventions.previous.compare`); None without.
 
     Raises
     ------
@@ -159,6 +162,7 @@ class ReportData:
     matching: Matching | None = field(default=None)
     minimum: int = 10
     poorest: int = 4
+    compared: Compared | None = None
 
     def __post_init__(self) -> None:
         if self.minimum < 1:

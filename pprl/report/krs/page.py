@@ -20,7 +20,8 @@ from jinja2 import Environment, StrictUndefined
 from pprl import catalogue
 from pprl.errors import ConfigError
 from pprl.interventions.columns import known_columns
-from pprl.report.krs.crosstab import DISTRICT, PROVINCE, REGENCY, VILLAGE, cross_table
+from pprl.report.krs.changes import count_changes
+from pprl.report.krs.crosstab import DISTRICT, PROVINCE, REGENCY, VILLAGE, Row, cross_table
 from pprl.report.krs.data import Share
 from pprl.report.krs.heat import make_heats
 from pprl.report.krs.histogram import histogram
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from pprl.catalogue import Language
-    from pprl.report.krs.crosstab import Row, Table
+    from pprl.report.krs.changes import Changes
+    from pprl.report.krs.crosstab import Table
     from pprl.report.krs.data import ReportData
     from pprl.report.krs.heat import Heat
     from pprl.report.krs.tally import Funnel, Tally
@@ -162,6 +164,8 @@ class _Page:
             "name": self.name,
             "groups": groups,
             "advice": self._advice(),
+            "changes": self._changes(),
+            "district_name": self._district_name,
             "notices": []
             if self.public
             else [self.words.say(each.code, **each.values) for each in self.data.assigned.warnings],
@@ -280,6 +284,17 @@ class _Page:
         unusable = {"unusable": self.words.say("krs_report.nik_total")}
         words = {name: each[self.words.language] for name, each in said.items()} | unusable
         return [(words.get(reason, reason), count) for reason, count in self.counts.nik.items()]
+
+    def _changes(self) -> Changes | None:
+        # Two public runs could be subtracted from each other; their difference isn't handed out.
+        if self.public or self.data.compared is None:
+            return None
+        return count_changes(self.data.compared, poorest=self.data.poorest)
+
+    def _district_name(self, code: str) -> str:
+        """Return the name of a kecamatan, which may have had families in the earlier run alone."""
+        row = next((each for each in self.table.level(DISTRICT) if each.code == code), None)
+        return self._full_name(row) if row else self.name(Row(code, "", DISTRICT, (), 0))
 
     def _chart(self) -> str | None:
         matching = self.data.matching

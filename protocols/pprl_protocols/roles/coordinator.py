@@ -239,7 +239,9 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
         strata=strata,
         sealed=sealed,
     )
-    if (encoded.header.bits, encoded.token_kinds) != (schema.bits, schema.token_kinds):
+    header = encoded.header
+    found = (header.scheme, header.bits, header.kappa, encoded.token_kinds)
+    if found != (schema.scheme, schema.bits, schema.kappa, schema.token_kinds):
         raise PeerError("protocol.other_form", party=name)
     if limits.record_bucket(len(encoded)) != message.records:
         raise PeerError("protocol.wrong_encodings", party=name)
