@@ -10,7 +10,7 @@ column             type                        what it is
 ``filter``         fixed_size_binary(bytes)    the bit filter, bit 0 = top bit of byte 0, zero
                                                bits appended up to a multiple of 64; null: none
 ``token.KIND``     fixed_size_binary(16)       exact keyed token, null when the record has none
-``block.PASS``     fixed_size_binary(8)        keyed block token, reserved
+``block.PASS``     fixed_size_binary(8)        keyed block token, null when the record is in none
 ``stratum.NAME``   string                      agreed value that tables are counted by
 ``sealed.PARTY``   fixed_size_binary           sealed attributes for one recipient, of the
                                                agreed width
@@ -42,10 +42,11 @@ VERSION = 1
 TOKEN_BYTES = 16
 BLOCK_BYTES = 8
 _TOKEN = "token."  # noqa: S105 - a column prefix
+BLOCK = "block."
 STRATUM = "stratum."
 SEALED = "sealed."
 _OTHERS = {
-    "block.": pa.binary(BLOCK_BYTES),
+    BLOCK: pa.binary(BLOCK_BYTES),
     STRATUM: pa.string(),
 }
 METADATA_KEY = b"pprl"
@@ -158,6 +159,17 @@ class EncodedSet:
         """Return the tokens of one kind, ``fixed_size_binary(16)``, null where there is none."""
         return self.table.column(_TOKEN + kind)
 
+    @property
+    def block_passes(self) -> tuple[str, ...]:
+        """Names of the blocking passes, in the order of the schema."""
+        return tuple(
+            name.removeprefix(BLOCK) for name in self.table.schema.names if name.startswith(BLOCK)
+        )
+
+    def block_column(self, name: str) -> pa.ChunkedArray:
+        """Return the blocks of one pass, ``fixed_size_binary(8)``, null where there is none."""
+        return self.table.column(BLOCK + name)
+
     def filter_words(self) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
         """Return all filters as ``uint64 (records, words)``, zeros where a record has none.
 
@@ -209,13 +221,18 @@ class EncodedSet:
 
 
 def table_schema(
-    header: Header, token_kinds: Iterable[str], others: Iterable[pa.Field] = ()
+    header: Header,
+    token_kinds: Iterable[str],
+    others: Iterable[pa.Field] = (),
+    *,
+    block_passes: Iterable[str] = (),
 ) -> pa.Schema:
     """Return the Arrow schema of a set, its header inside."""
     fields = [
         pa.field("id", pa.string(), nullable=False),
         pa.field("filter", pa.binary(header.filter_bytes)),
         *(pa.field(_TOKEN + kind, pa.binary(TOKEN_BYTES)) for kind in token_kinds),
+        *(pa.field(BLOCK + name, pa.binary(BLOCK_BYTES)) for name in block_passes),
         *others,
     ]
     return pa.schema(fields, metadata={METADATA_KEY: header.to_bytes()})

@@ -40,7 +40,8 @@ _1, _2, _4, _56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 
 
 @inlined
-def _popcount(word: np.uint64) -> np.int64:
+def popcount(word: np.uint64) -> np.int64:
+    """Return the bits set in a word; for kernels."""
     # Counting in pairs, nibbles, bytes: LLVM knows this form and emits the popcount instruction.
     word = word - ((word >> _1) & _ODD_BITS)
     word = (word & _ODD_PAIRS) + ((word >> _2) & _ODD_PAIRS)
@@ -68,8 +69,8 @@ def _add_block(
         other_count = np.int64(0) if first else other_common[lane]
         for word in range(BLOCK_WORDS):
             bits = tile[word, lane]
-            count += _popcount(bits & row[word])
-            other_count += _popcount(bits & other_row[word])
+            count += popcount(bits & row[word])
+            other_count += popcount(bits & other_row[word])
         common[lane] = count
         other_common[lane] = other_count
         most = max(most, count + min(row_left, tile_left[lane]))

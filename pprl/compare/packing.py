@@ -105,12 +105,12 @@ class SortedFilters:
 
     def strip(self, start: int, stop: int) -> Strip:
         """Copy sorted filters ``start`` to ``stop``, one after the other."""
-        blocks = _blocks(self.words[self.rows[start:stop]])
+        blocks = blocks_of_words(self.words[self.rows[start:stop]])
         return Strip(blocks, self.set_bits[start:stop], _bits_left(blocks))
 
     def tiles(self, start: int, stop: int) -> Tiles:
         """Copy sorted filters ``start`` to ``stop`` into tiles."""
-        blocks = _blocks(self.words[self.rows[start:stop]])
+        blocks = blocks_of_words(self.words[self.rows[start:stop]])
         n_records, n_blocks, _ = blocks.shape
         n_tiles = -(-n_records // LANES)
         filled = np.zeros((n_tiles * LANES, n_blocks, BLOCK_WORDS), dtype=np.uint64)
@@ -134,9 +134,12 @@ def sort_filters(words: Words) -> SortedFilters:
     return SortedFilters(words, rows, counts[rows])
 
 
-def _blocks(words: Words) -> Words:
+def blocks_of_words(words: Words) -> Words:
+    """Return filters as ``uint64 (n, blocks, 8)``, filled up with zero words where need be."""
     n_records, n_words = words.shape
     n_blocks = max(1, -(-n_words // BLOCK_WORDS))
+    if n_words == n_blocks * BLOCK_WORDS:
+        return words.reshape(n_records, n_blocks, BLOCK_WORDS)
     filled = np.zeros((n_records, n_blocks * BLOCK_WORDS), dtype=np.uint64)
     filled[:, :n_words] = words
     return filled.reshape(n_records, n_blocks, BLOCK_WORDS)

@@ -15,7 +15,7 @@ from pprl.encode.clk import QGramBits, ValueBits, WordBits, codable, filter_widt
 from pprl.encode.fields import Fields
 from pprl.encode.formats import NotConformingError, written
 from pprl.encode.hardened import HardenedFilters
-from pprl.encode.tokens import keyed_tokens
+from pprl.encode.tokens import keyed_blocks, keyed_tokens
 from pprl.encoded import Header, table_schema
 from pprl.errors import ConfigError, InputError
 from pprl.normalise.name import NameNormaliser
@@ -97,6 +97,7 @@ class Encoder:
             else None
         )
         self._token_keys = {kind: key.derive(f"token/{kind}") for kind in schema.token_kinds}
+        self._block_keys = {name: key.derive(f"block/{name}") for name in schema.block_passes}
         self.header = Header(
             scheme=schema.scheme,
             bits=schema.bits,
@@ -105,7 +106,9 @@ class Encoder:
             key_check=key.check,
             records=0,
         )
-        self.arrow_schema = table_schema(self.header, schema.token_kinds)
+        self.arrow_schema = table_schema(
+            self.header, schema.token_kinds, block_passes=schema.block_passes
+        )
 
     @property
     def file_columns(self) -> list[str]:
@@ -132,6 +135,10 @@ class Encoder:
         arrays += [
             keyed_tokens(fields.token_text(token.of), self._token_keys[token.kind], token.kind)
             for token in self._schema.tokens
+        ]
+        arrays += [
+            keyed_blocks(fields.token_text(block.of), self._block_keys[block.name], block.name)
+            for block in self._schema.blocks
         ]
         return pa.record_batch(arrays, schema=self.arrow_schema)
 

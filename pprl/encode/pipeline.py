@@ -23,7 +23,14 @@ import pyarrow as pa
 
 from pprl.buffers import fixed_array, fixed_rows, valid
 from pprl.encode.tokens import too_common
-from pprl.encoded import METADATA_KEY, TOKEN_BYTES, EncodedSet, write_batches
+from pprl.encoded import (
+    BLOCK,
+    BLOCK_BYTES,
+    METADATA_KEY,
+    TOKEN_BYTES,
+    EncodedSet,
+    write_batches,
+)
 from pprl.errors import InputError
 from pprl.io.atomic import publish
 from pprl.io.clkfile import write_clk_batches
@@ -60,6 +67,8 @@ class Summary:
         Records with nothing to compare: no bit set in the filter.
     unlisted
         Column that tables are counted by -> records whose value wasn't agreed on; in a run.
+    blocks, largest_block
+        Blocking pass -> records that are in a block, and records in its largest one.
     """
 
     records: int
@@ -67,6 +76,8 @@ class Summary:
     dropped: Mapping[str, int]
     empty: int
     unlisted: Mapping[str, int] = field(default_factory=dict)
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    largest_block: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode_table(
@@ -227,10 +238,14 @@ class _Register:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._rows = RowNumbers()
-        self._kinds = [name.partition(".")[2] for name in schema.names[_FIRST_TOKEN:]]
+        keyed = [name.partition(".") for name in schema.names[_FIRST_TOKEN:]]
+        self._kinds = [name for prefix, dot, name in keyed if prefix + dot != BLOCK]
+        self._passes = [name for prefix, dot, name in keyed if prefix + dot == BLOCK]
+        self._first_block = _FIRST_TOKEN + len(self._kinds)
         self._seed = np.uint64(secrets.randbits(64))
         self._ids: list[npt.NDArray[np.uint64]] = []
         self._heads: list[list[npt.NDArray[np.uint64]]] = [[] for _ in self._kinds]
+        self._blocks: list[list[npt.NDArray[np.uint64]]] = [[] for _ in self._passes]
         self._empty = 0
 
     @property
@@ -247,6 +262,10 @@ class _Register:
         for place, heads in enumerate(self._heads, start=_FIRST_TOKEN):
             column = encoded.column(place)
             heads.append(_heads(column)[valid(column)])
+        for place, blocks in enumerate(self._blocks, start=self._first_block):
+            column = encoded.column(place)
+            values = fixed_rows(column, BLOCK_BYTES).view(np.uint64)[:, 0]
+            blocks.append(values[valid(column)])
         width = encoded.schema.field(1).type.byte_width
         words = fixed_rows(encoded.column(1), width).view(np.uint64)
         self._empty += int((~words.any(axis=1)).sum())
@@ -289,7 +308,19 @@ class _Register:
             if place in common:
                 lost = sum(int(np.isin(part, common[place]).sum()) for part in heads)
             tokens[kind], dropped[kind] = total - lost, lost
-        return Summary(self.records, tokens, dropped, self._empty)
+        blocks, largest = {}, {}
+        for name, parts in zip(self._passes, self._blocks, strict=True):
+            blocks[name] = sum(map(len, parts))
+            sizes = np.unique(np.concatenate(parts), return_counts=True)[1] if parts else []
+            largest[name] = int(max(sizes, default=0))
+        return Summary(
+            self.records,
+            tokens,
+            dropped,
+            self._empty,
+            blocks=blocks,
+            largest_block=largest,
+        )
 
 
 def _ids_at(spool: _Spool, places: npt.NDArray[np.int64]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Exact tokens: keyed BLAKE2b of a normalised value, one key per token kind.
 
 A NIK has about 2.7e10 possible values, so an unkeyed hash of it is a lookup table; there is none
-here. A token that more than five records of one file share (a copied NIK, a placeholder) says
+here. A block token is the same, cut to 8 bytes, under a key of its own for each pass. A token that more than five records of one file share (a copied NIK, a placeholder) says
 nothing and is dropped.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from pprl.buffers import fixed_array, string_buffers
 from pprl.encode.blake2 import keyed_digests
-from pprl.encoded import TOKEN_BYTES
+from pprl.encoded import BLOCK_BYTES, TOKEN_BYTES
 from pprl.repeats import repeated
 
 if TYPE_CHECKING:
@@ -35,13 +35,37 @@ def keyed_tokens(values: pa.Array, key: bytes, kind: str) -> pa.Array:
     kind
         At most 16 bytes; goes into the hash as its personalisation.
     """
+    return fixed_array(*_digests(values, key, kind))
+
+
+def keyed_blocks(values: pa.Array, key: bytes, name: str) -> pa.Array:
+    """Return the blocks of a column, ``fixed_size_binary(8)``: the first bytes of its tokens.
+
+    Two different values share a block by chance once in 1.8e19 pairs of values.
+
+    Parameters
+    ----------
+    values
+        Normalised values, strings.
+    key
+        32 bytes, derived for this pass alone.
+    name
+        Of the pass, at most 16 bytes; goes into the hash as its personalisation.
+    """
+    tokens, present = _digests(values, key, name)
+    return fixed_array(np.ascontiguousarray(tokens[:, :BLOCK_BYTES]), present)
+
+
+def _digests(
+    values: pa.Array, key: bytes, person: str
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     data, offsets = string_buffers(values)
     present = np.diff(offsets) > 0
     # Values without bytes leave no gap, so the others' offsets follow each other.
     edges = np.append(offsets[:-1][present], offsets[-1]).astype(np.int64)
     tokens = np.zeros((len(values), TOKEN_BYTES), dtype=np.uint8)
-    tokens[present] = keyed_digests(data, edges, key, kind.encode())
-    return fixed_array(tokens, present)
+    tokens[present] = keyed_digests(data, edges, key, person.encode())
+    return tokens, present
 
 
 def too_common(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -29,10 +29,17 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from pprl.keys import LinkageKey
-    from pprl.schema.feature import Feature, TokenKind
+    from pprl.schema.feature import BlockPass, Feature, TokenKind
     from pprl.schema.native import Scheme
 
-BUILT_IN = ("indonesia", "indonesia-hardened", "indonesia-hardened-high", "indonesia-tokens")
+BUILT_IN = (
+    "indonesia",
+    "indonesia-hardened",
+    "indonesia-hardened-high",
+    "indonesia-tokens",
+    "indonesia-blocked",
+    "indonesia-hardened-blocked",
+)
 Model = TypeVar("Model", bound=BaseModel)
 _OUT_OF_BOUNDS = "nested too deeply, or a number of too many digits"
 _HASHES = {"SHA256": hashes.SHA256, "SHA512": hashes.SHA512}
@@ -56,6 +63,8 @@ class Schema:
         The fields, in the order of the file.
     tokens
         The exact tokens, in the order in which they are tried.
+    blocks
+        The blocking passes, of which two records must share one to be compared; none: all pairs.
     digest
         SHA-256, hex, of the canonical content and, for a native schema, of the normalisation
         rules: two files with the same digest are comparable.
@@ -77,12 +86,18 @@ class Schema:
     text: str = field(repr=False)
     dates_until: dt.date | None = None
     kappa: int | None = None
+    blocks: tuple[BlockPass, ...] = ()
     _clkhash: ClkhashFile | None = field(default=None, repr=False)
 
     @property
     def token_kinds(self) -> tuple[str, ...]:
         """Kinds of the exact tokens, strongest first."""
         return tuple(token.kind for token in self.tokens)
+
+    @property
+    def block_passes(self) -> tuple[str, ...]:
+        """Names of the blocking passes, in order."""
+        return tuple(block.name for block in self.blocks)
 
     @property
     def is_clkhash(self) -> bool:
@@ -135,6 +150,7 @@ class Schema:
             text=text,
             dates_until=parsed.dates_until,
             kappa=parsed.filter.kappa,
+            blocks=tuple(part.plain() for part in parsed.blocks),
         )
 
     @classmethod
@@ -197,6 +213,10 @@ def _checked(model: type[Model], content: object, path: str) -> Model:
 
 
 def _digest(parsed: BaseModel, normalisation: str | None = None) -> str:
-    """SHA-256 over canonical JSON of the whole content, defaults filled in."""
-    content = parsed.model_dump(mode="json", by_alias=True)
+    """SHA-256 over canonical JSON of the whole content.
+
+    What says the default is as good as left out, so that keys which a later version knows change no
+    digest of a schema without them. A default never changes within one format.
+    """
+    content = parsed.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return hashlib.sha256(rfc8785.dumps([content, normalisation])).hexdigest()

@@ -127,3 +127,11 @@ class TokenKind:
 
     kind: str
     of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BlockPass:
+    """A blocking pass: its name and the normalised fields that two records must share, in order."""
+
+    name: str
+    of: tuple[str, ...]

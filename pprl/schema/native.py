@@ -21,6 +21,10 @@ Example::
 
     [[tokens]]
     kind = "nik"
+
+    [[blocks]]
+    pass = "birth_sex"
+    of = ["birth_date", "sex"]
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pprl.schema.feature import (
     BitsPerToken,
     BlakeHash,
+    BlockPass,
     Comparison,
     Exact,
     Feature,
@@ -47,6 +52,10 @@ Bits = Annotated[int, Field(ge=1, le=512)]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 BUILT_IN_TOKENS = ("nik", "nik15")
 TOKEN_PARTS = ("name", "birth_date", "sex", "district", "regency", "nik")
+BLOCK_PARTS = ("name", "birth_date", "sex", "district", "regency")
+_TELLING = ("name", "birth_date")
+"""A pass without one of these would put a good part of a file into one block."""
+MAX_BLOCK_PASSES = 4
 _NO_BITS = 64
 _NEVER_HARDENED = ("nik", "kk_number", "family_id", "address")
 REGION_DIGITS = {"province": 2, "regency": 4, "district": 6, "village": 10}
@@ -194,6 +203,30 @@ class TokenPart(_Part):
         return TokenKind(self.kind, tuple(self.of) if self.of else (self.kind,))
 
 
+class BlockPart(_Part):
+    """One blocking pass: filters are compared where all of its fields are equal."""
+
+    name: Kind = Field(alias="pass")
+    of: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if unknown := [part for part in self.of if part not in BLOCK_PARTS]:
+            message = f"{unknown[0]} can't be part of a block; choose from {', '.join(BLOCK_PARTS)}"
+            raise ValueError(message)
+        if len(set(self.of)) != len(self.of):
+            message = "of names a field twice"
+            raise ValueError(message)
+        if not set(self.of) & set(_TELLING):
+            message = f"blocks as large as these save nothing; add {' or '.join(_TELLING)}"
+            raise ValueError(message)
+        return self
+
+    def plain(self) -> BlockPass:
+        """Return it as the encoder knows it."""
+        return BlockPass(self.name, tuple(self.of))
+
+
 class NativeFile(_Part):
     """A schema file of this project, version 1.
 
@@ -208,6 +241,7 @@ class NativeFile(_Part):
     filter: FilterPart = FilterPart()
     fields: Annotated[list[FieldPart], Field(max_length=64)] = []
     tokens: Annotated[list[TokenPart], Field(max_length=16)] = []
+    blocks: Annotated[list[BlockPart], Field(max_length=MAX_BLOCK_PASSES)] = []
 
     @model_validator(mode="after")
     def _fits_scheme(self) -> Self:
@@ -218,6 +252,9 @@ class NativeFile(_Part):
         if scheme == "tokens" and not self.tokens:
             message = 'scheme = "tokens" needs tokens'
             raise ValueError(message)
+        if self.blocks and scheme == "tokens":
+            message = 'blocks go with filters, and scheme = "tokens" has none'
+            raise ValueError(message)
         for part in self.fields:
             part.refuse(scheme)
         return self
@@ -227,6 +264,7 @@ class NativeFile(_Part):
         for what, names in (
             ("fields", [field.name for field in self.fields]),
             ("tokens", [token.kind for token in self.tokens]),
+            ("blocks", [block.name for block in self.blocks]),
         ):
             twice = [name for name in names if names.count(name) > 1]
             if twice:

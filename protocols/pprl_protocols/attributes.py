@@ -12,11 +12,12 @@ blobs to one recipient have one length, so lengths say nothing. A blob is::
         nonce 12 zero bytes: every record has a key of its own
         data  run || sender || recipient || digest of the layout, each with its length
 
-and its plain bytes are the family's handle for this recipient (16), the tag of its family card (2),
-and for every attribute its length (2 bytes, 65,535 for none), its UTF-8 and zeros up to the agreed
-width. Where the agreement lets no families be learned, handle and tag are zeros. The tag is one
-byte for "known" and one byte of a keyed hash: enough to support a match of families, too little to
-find a card number by trying. Spec: "Released attributes".
+and its plain bytes are the family's handle for this recipient (16), the tag of its family card and
+whether this is its head (2), and for every attribute its length (2 bytes, 65,535 for none), its
+UTF-8 and zeros up to the agreed width. Where the agreement lets no families be learned, handle and
+tag are zeros. The tag is one byte of flags (1: card known, 2: head of the family) and one byte of a
+keyed hash: enough to support a match of families, too little to find a card number by trying. Spec:
+"Released attributes".
 
 >>> layout = Layout.of([("desil", 2)])
 >>> layout.plain_bytes, layout.blob_bytes
@@ -132,7 +133,7 @@ class Opened:
     handles : uint8 (n, 16)
         Of the sender's families, for this recipient.
     cards : uint8 (n, 2)
-        Tags of family cards; zeros for none.
+        Flags (1: card known, 2: head of the family) and tags of family cards; zeros for none.
     values
         Attribute -> strings, null for none.
     """

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pprl.buffers import fixed_array
+from pprl.decide.heads import RELATION, heads, relation_column
 from pprl.encoded import SEALED
 from pprl.errors import InputError
 from pprl.io.columns import recognise, role_of, roles
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pprl_protocols.disclosure import Stratum
     from pprl_protocols.id_rows import Integers, Rows
 
-_KNOWN = 256
+_KNOWN, _HEAD = 256, 512  # bits beside the tag of a family card
 _LISTED = 5
 _CARD_DIGITS = 16
 _ROWS = 1 << 16
@@ -51,6 +52,8 @@ class Columns:
         Says which records are one family; None: every record is a family of its own.
     card
         The family card's number; None: not there.
+    relation
+        Says who is the head of a family; None: not there.
     attributes
         Name in the agreement -> column.
     strata
@@ -59,13 +62,14 @@ class Columns:
 
     family: str | None
     card: str | None
+    relation: str | None
     attributes: Mapping[str, str]
     strata: Sequence[tuple[Stratum, str]] = ()
 
     @property
     def named(self) -> dict[str, str]:
         """What is read beside the encodings, by what it is."""
-        own = {"family": self.family, "kk_number": self.card}
+        own = {"family": self.family, "kk_number": self.card, RELATION: self.relation}
         shown = {one.name: column for one, column in self.strata}
         return {name: column for name, column in own.items() if column} | {
             **self.attributes,
@@ -76,7 +80,7 @@ class Columns:
     def all(self) -> list[str]:
         """All columns to be read, each once."""
         shown = [column for _, column in self.strata]
-        found = [self.family, self.card, *self.attributes.values(), *shown]
+        found = [self.family, self.card, self.relation, *self.attributes.values(), *shown]
         return list(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -89,7 +93,7 @@ class Beside:
     family : int64 (n,)
         Number of the family, from 0 in the order of first appearance.
     card : uint16 (n,)
-        256 and the tag of the family card; 0 for none.
+        512 for the head of a family, and 256 and the tag of the family card; 0 for neither.
     values
         Attribute -> strings, null for an empty cell.
     rows
@@ -172,6 +176,7 @@ def resolve(
     return Columns(
         family=next((found[role] for role in _FAMILY_ROLES if families and role in found), None),
         card=found.get("kk_number") if families else None,
+        relation=(mapping.get(RELATION) or relation_column(source.columns)) if families else None,
         attributes={
             one.name: found[one.name]
             for one in agreement.disclosure.attributes
@@ -214,6 +219,8 @@ def read(source: Source, columns: Columns, *, count: int, card_key: bytes) -> Be
     card: Integers = np.zeros(count, dtype=np.uint16)
     if columns.card is not None:
         card = _tags(cells[columns.card], card_key)
+    if columns.relation is not None:
+        card = card | (heads(cells[columns.relation]).astype(np.uint16) * np.uint16(_HEAD))
     values = {name: cells[column] for name, column in columns.attributes.items()}
     strata = {one.name: _agreed(cells[column], one) for one, column in columns.strata}
     unlisted = {
@@ -269,9 +276,9 @@ def sealed_columns(
 
 
 def card_rows(card: Integers) -> Rows:
-    """Return the tags of family cards as they travel: ``uint8 (n, 2)``."""
+    """Return heads and tags of family cards as they travel: ``uint8 (n, 2)``."""
     out = np.zeros((len(card), CARD_BYTES), dtype=np.uint8)
-    out[:, 0] = card >= _KNOWN
+    out[:, 0] = card // _KNOWN
     out[:, 1] = card % _KNOWN
     return out
 

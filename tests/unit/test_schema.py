@@ -65,7 +65,7 @@ def test_adding_a_field_leaves_the_keys_of_the_others_alone():
         ("qgrams = 2", "qgrams = 4", 'read = "words" goes with qgrams of 1 to 3'),
         ("qgrams = 2", "qgrams = 3\npositional = true", "with positional of 1 or 2"),
         ("qgrams = 2", "qgrams = 9", "fields[1].qgrams: input should be less than"),
-        ("bits_per_token = 8", "", "fields[1].bits_per_token: field required"),
+        ("bits_per_token = 8", "", "name_words needs bits_per_token"),
         ('read = "words"', 'read = "wards"', "fields[1].read"),
         ('read = "words"', 'read = "region"', 'level = "district" goes with'),
         ('name = "small"', 'name = "Small Schema"', "name: string should match"),

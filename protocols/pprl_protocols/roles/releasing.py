@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 FAMILY_COLUMNS = ("family", "family_members")
 _SECRET_BYTES = 32
+_CARD, _HEAD = 1, 2  # bits of the first byte that travels beside a handle
 _STRONG = 99 * MILLION // 100
 _NO_TOKEN = ("filter", "contradicted")
 
@@ -144,7 +145,9 @@ def _families(
         words(found.handles),
         strong=token[tier] | (precision >= _STRONG),
         numbers=words(match),
-        same_card=(cards[:, 0] > 0) & (cards == found.cards).all(axis=1),
+        same_head=(cards[:, 0] & found.cards[:, 0] & _HEAD) > 0,
+        same_card=((cards[:, 0] & found.cards[:, 0] & _CARD) > 0)
+        & (cards[:, 1] == found.cards[:, 1]),
     )
     names = np.array([*hex_ids(match[links.first]).to_pylist(), None], dtype=object)
     sizes = np.array([*(links.strong + links.medium), 0], dtype=np.int32)
