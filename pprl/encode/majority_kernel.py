@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pprl._jit import compiled, inlined
-from pprl.encode.qgram_kernel import CHARACTER_BITS, find
+from pprl.encode.qgram_kernel import code_of, find
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -20,7 +20,6 @@ LEVELS = 3
 """Weights are below ``2 ** LEVELS``."""
 MAX_PLANES = 32
 
-_SPACE = 32
 _TOGETHER = 8
 _ADDED = 3  # planes that eight rows fill
 
@@ -52,23 +51,13 @@ def gram_rows(
     """
     n_unknown = 0
     at_row = 0
-    one = np.uint64(1)
     row_offsets[0] = 0
     for record in range(offsets.size - 1):
         start = offsets[record]
         length = offsets[record + 1] - start
         n_tokens = length + n - 1 if length else 0
         for token in range(n_tokens):
-            code = np.uint64(0)
-            for j in range(n):
-                at = token + j - (n - 1)
-                character = _SPACE
-                if 0 <= at < length:
-                    character = characters[start + at]
-                code = (code << np.uint64(CHARACTER_BITS)) | np.uint64(character)
-            if positional:
-                code |= np.uint64(token + 1) << np.uint64(CHARACTER_BITS * n)
-            code = (code << one) | one
+            code = code_of(characters, start, length, token, n, positional)
             slot = find(keys, code)
             if keys[slot] == code:
                 rows[at_row] = values[slot]

@@ -88,8 +88,30 @@ def insert(keys: UInt64, values: Int32, codes: UInt64) -> None:
         values[slot] = i
 
 
+@inlined
+def code_of(
+    characters: Int32,
+    start: int,
+    length: int,
+    token: int,
+    n: int,
+    positional: bool,  # noqa: FBT001 - compiled functions take no keywords
+) -> np.uint64:
+    """Return the code of one q-gram of a record that starts at ``start``; never 0."""
+    code = np.uint64(0)
+    for j in range(n):
+        at = token + j - (n - 1)
+        character = _SPACE
+        if 0 <= at < length:
+            character = characters[start + at]
+        code = (code << np.uint64(CHARACTER_BITS)) | np.uint64(character)
+    if positional:
+        code |= np.uint64(token + 1) << np.uint64(CHARACTER_BITS * n)
+    return (code << np.uint64(1)) | np.uint64(1)
+
+
 @compiled
-def set_qgrams(  # noqa: C901 - one loop nest, compiled as a whole
+def set_qgrams(
     characters: Int32,
     offsets: Int64,
     n: int,
@@ -139,16 +161,7 @@ def set_qgrams(  # noqa: C901 - one loop nest, compiled as a whole
             more = bits_per_feature % n_tokens
         first_word = np.uint64(record) * words
         for token in range(n_tokens):
-            code = np.uint64(0)
-            for j in range(n):
-                at = token + j - (n - 1)
-                character = _SPACE
-                if 0 <= at < length:
-                    character = characters[start + at]
-                code = (code << np.uint64(CHARACTER_BITS)) | np.uint64(character)
-            if positional:
-                code |= np.uint64(token + 1) << np.uint64(CHARACTER_BITS * n)
-            code = (code << one) | one
+            code = code_of(characters, start, length, token, n, positional)
             slot = find(keys, code)
             if keys[slot] != code:
                 if n_unknown < unknown.size:

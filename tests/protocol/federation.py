@@ -4,10 +4,13 @@
 a copy of a step and goes on from there, or damages it first.
 """
 
+import csv
 import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+
+import pyarrow as pa
 
 from pprl.encode.columns import open_data, resolve
 from pprl.lab.simulate import simulate
@@ -149,6 +152,28 @@ class Federation:
         for name in self.agencies:
             self.encode(name)
         return self.link()
+
+
+def entities_of(federation):
+    """Return by party and id which person a record is."""
+    with (federation.folder / "truth.csv").open(newline="") as file:
+        return {(int(row["party"]), row["id"]): int(row["entity"]) for row in csv.DictReader(file)}
+
+
+def with_columns(path, make):
+    """Add columns to a register: ``make(ids)`` gives them by name; return the ids."""
+    source = open_data(path)
+    table = pa.concat_tables(
+        [pa.Table.from_batches([batch.table]) for batch in source.batches(source.columns)]
+    )
+    ids = table.column(next(name for name in source.columns if name.startswith("id"))).to_pylist()
+    for name, values in make(ids).items():
+        table = table.append_column(name, pa.array(values))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=source.delimiter or ",")
+        writer.writerow(table.column_names)
+        writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return ids
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Released attributes and families through whole runs: who gets what, and who doesn't."""
 
-import csv
-
 import pyarrow as pa
 import pytest
 
@@ -18,7 +16,7 @@ from pprl_protocols.roles import blobs, coordinator, spotchecks
 from pprl_protocols.roles.signing import contribution, kept
 from pprl_protocols.runkey import attribute_key
 from pprl_protocols.spotcheck import verify
-from tests.protocol.federation import RUN, Federation
+from tests.protocol.federation import RUN, Federation, entities_of, with_columns
 
 DESIL = ReleasedAttribute(**{"from": "kemensos", "to": "bkkbn", "name": "desil", "bytes": 2})
 PKH = ReleasedAttribute(**{"from": "kemensos", "to": "bkkbn", "name": "pkh", "bytes": 5})
@@ -34,34 +32,20 @@ def family_of(entity):
 
 def with_families(federation):
     """Put family ids, cards and attributes into the registers; return by party what was put."""
-    truth = federation.folder / "truth.csv"
-    with truth.open(newline="") as file:
-        entities = {
-            (int(row["party"]), row["id"]): int(row["entity"]) for row in csv.DictReader(file)
-        }
+    entities = entities_of(federation)
     put = []
     for party, path in enumerate(federation.registers):
-        source = open_data(path)
-        table = pa.concat_tables(
-            [pa.Table.from_batches([batch.table]) for batch in source.batches(source.columns)]
-        )
-        ids = next(name for name in source.columns if name.startswith("id"))
-        rows = [entities[party, value] for value in table.column(ids).to_pylist()]
-        families = [f"{party}-{family_of(entity)}" for entity in rows]
-        desil = [str(family_of(entity) % 10 + 1) for entity in rows]
-        extra = {
-            "id_keluarga": families,
-            "no_kk": [f"6408{family_of(entity):012d}" for entity in rows],
-            "desil": desil,
-            "pkh": ["ya" if entity % 2 else "" for entity in rows],
-        }
-        for name, values in extra.items():
-            table = table.append_column(name, pa.array(values))
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file, delimiter=source.delimiter or ",")
-            writer.writerow(table.column_names)
-            writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
-        put.append(dict(zip(table.column(ids).to_pylist(), rows, strict=True)))
+
+        def columns(ids, party=party):
+            rows = [entities[party, value] for value in ids]
+            return {
+                "id_keluarga": [f"{party}-{family_of(entity)}" for entity in rows],
+                "no_kk": [f"6408{family_of(entity):012d}" for entity in rows],
+                "desil": [str(family_of(entity) % 10 + 1) for entity in rows],
+                "pkh": ["ya" if entity % 2 else "" for entity in rows],
+            }
+
+        put.append({value: entities[party, value] for value in with_columns(path, columns)})
     return put
 
 

@@ -1,6 +1,5 @@
 """Tables of an overlap through whole runs: what is published, who sees what, and how often."""
 
-import csv
 from collections import Counter
 from datetime import timedelta
 
@@ -22,7 +21,7 @@ from pprl_protocols.messages import Count
 from pprl_protocols.result import ResultFile
 from pprl_protocols.roles import agency, blobs, coordinator, spotchecks
 from pprl_protocols.spotcheck import verify
-from tests.protocol.federation import RUN, TODAY, Federation, agreed_on
+from tests.protocol.federation import RUN, TODAY, Federation, agreed_on, entities_of, with_columns
 
 PLACES = ("640801", "640802", "640803")
 PLACE = Stratum(name="kecamatan", agencies=("bkkbn", "kemensos"), values=PLACES, levels=(6,))
@@ -46,30 +45,19 @@ def place_of(entity):
 
 def with_strata(federation):
     """Put places and deciles into the registers; return the entities of each register."""
-    with (federation.folder / "truth.csv").open(newline="") as file:
-        entities = {
-            (int(row["party"]), row["id"]): int(row["entity"]) for row in csv.DictReader(file)
-        }
+    entities = entities_of(federation)
     found = []
     for party, path in enumerate(federation.registers):
-        source = open_data(path)
-        table = pa.concat_tables(
-            [pa.Table.from_batches([batch.table]) for batch in source.batches(source.columns)]
-        )
-        ids = next(name for name in source.columns if name.startswith("id"))
-        own = [entities[party, value] for value in table.column(ids).to_pylist()]
-        # A desa's code is one of its kecamatan; a decile may be badly written, or none at all.
-        extra = {
-            "kecamatan": [f"{place_of(entity)}2001" for entity in own],
-            "desil": [["1", "02", "3.0", "4", "", "9"][entity % 6] for entity in own],
-        }
-        for name, values in extra.items():
-            table = table.append_column(name, pa.array(values))
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file, delimiter=source.delimiter or ",")
-            writer.writerow(table.column_names)
-            writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
-        found.append(own)
+
+        def columns(ids, party=party):
+            own = [entities[party, value] for value in ids]
+            # A desa's code is one of its kecamatan; a decile may be badly written, or none at all.
+            return {
+                "kecamatan": [f"{place_of(entity)}2001" for entity in own],
+                "desil": [["1", "02", "3.0", "4", "", "9"][entity % 6] for entity in own],
+            }
+
+        found.append([entities[party, value] for value in with_columns(path, columns)])
     return found
 
 
