@@ -6,6 +6,7 @@
 #   make bench-protocol  what a run adds to encode and link, 1,000,000 records; some ten minutes
 #   make bench-families  families and assignments beside the truth, ten seeds; a quarter of an hour
 #   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
+#   make risk    the red team at 1,000 to 200,000 records; hours, goes on where it stopped
 #   make docs-images  the pictures of the docs, from a demo with seed 7; needs Chromium
 #   make pins    renew the pinned requirements (needs uv)
 
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench bench-protocol bench-families bench-thresholds docs-images venv pins clean
+.PHONY: demo test check bench bench-protocol bench-families bench-thresholds risk docs-images venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -41,6 +42,9 @@ bench-families: $(VENV)/.test
 bench-thresholds: $(VENV)/.test
 	$(BIN)/python tests/bench/thresholds.py
 	$(BIN)/python tests/bench/thresholds.py --cost 100000
+
+risk: $(VENV)/.test
+	$(BIN)/python tests/bench/risk.py
 
 docs-images: $(VENV)/.test
 	$(BIN)/pprl demo --seed 7 --out demo --force

@@ -2,9 +2,10 @@
 
 Two parties, evidence by evidence, the strongest first: records with an equal token are assigned
 one to one, then those still open by the next kind of token, and what is left by the similarity of
-the filters, every pair compared. Three and more parties: the accepted pairs of all pairs of
-parties are grouped, token pairs before filter pairs, at most one record of a party in a group; a
-record is compared by weaker evidence with a party only where stronger evidence gave no pair.
+the filters: of every pair, or of those that share a block (``candidates``). Three and more parties:
+the accepted pairs of all pairs of parties are grouped, token pairs before filter pairs, at most one
+record of a party in a group; a record is compared by weaker evidence with a party only where
+stronger evidence gave no pair.
 
 How similar is similar enough is found in the data (:mod:`pprl.decide.threshold`), for the best F1
 or for a precision that is asked for, unless a threshold is given.
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pprl.encoded import EncodedSet, Header
     from pprl.matches import Matches
 
+CANDIDATES = ("auto", "exhaustive", "blocks")
 TOKEN_THRESHOLD = 0.5  # beside a threshold that somebody gives
 _LEAST_PARTIES = 2
 
@@ -55,6 +57,7 @@ def link(
     threshold: float | None = None,
     token_threshold: float | None = None,
     target_precision: float | None = None,
+    candidates: str = "auto",
     seed: int = 0,
     threads: int | None = None,
     max_pairs: int = MAX_PAIRS,
@@ -74,6 +77,9 @@ def link(
     target_precision
         Accept matches of which at least this share is right, and leave the doubtful rest to
         review. When not given, accept what gives the best F1.
+    candidates
+        Which pairs of filters are compared: ``exhaustive``, all; ``blocks``, those that share a
+        block; ``auto``, those that share a block when the sets have blocking passes, else all.
     seed
         Of the samples from which thresholds are estimated.
     threads
@@ -87,7 +93,7 @@ def link(
     ------
     ConfigError
         Fewer than two sets, sets that can't be compared, a threshold or target outside its range
-        or both given.
+        or both given, unknown candidates, or blocks that the sets don't have.
     InputError, PeerError
         A file is missing or isn't an EncodedSet.
     LimitError
@@ -96,8 +102,8 @@ def link(
     Notes
     -----
     Filters: about 3.5 thousand million pairs a second and core at 1,024 bits and threshold 0.8
-    where the processor counts bits in vectors, a fifth of it elsewhere. Memory is linear in
-    records and in accepted pairs.
+    where the processor counts bits in vectors, a fifth of it elsewhere; in small blocks some 150
+    million. Memory is linear in records and in accepted pairs.
     """
     from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415 - see above
     from pprl.decide.tiers import FILTER_TIERS, Bounds, Side, strongest_kind  # noqa: PLC0415
@@ -113,12 +119,15 @@ def link(
         raise ConfigError("link.too_few_sets", found=len(opened))
     for first, second in combinations(range(len(opened)), 2):
         _check_comparable(opened[first].header, opened[second].header, first + 1, second + 1)
-    sides = [Side.of(each) for each in opened]
+    passes = _passes(candidates, opened)
+    sides = [Side.of(each, passes) for each in opened]
     bounds = Bounds(max_pairs, threads)
     judges = [_judge(asked, left, right, bounds) for left, right in combinations(sides, 2)]
     tiers = (*tier_kinds(sides), *FILTER_TIERS)
     matching = match(sides, judges, bounds, progress)
-    info = link_info(matching, tiers, asked, sides[0].measure, [len(each) for each in opened])
+    info = link_info(
+        matching, tiers, asked, sides[0].measure, [len(each) for each in opened], passes
+    )
     return Matches(
         table=group_table(opened, matching, tiers, info),
         review=review_table(opened, matching, tiers, info),
@@ -126,6 +135,21 @@ def link(
         kind=strongest_kind(*sides[:2]),
         verdicts=matching.verdicts,
     )
+
+
+def _passes(candidates: str, sets: Sequence[EncodedSet]) -> tuple[str, ...]:
+    """Return the blocking passes to use; none for all pairs."""
+    if candidates not in CANDIDATES:
+        choices = ", ".join(CANDIDATES)
+        raise ConfigError("link.candidates", given=candidates, choices=choices)
+    if candidates == "exhaustive":
+        return ()
+    common = [
+        name for name in sets[0].block_passes if all(name in each.block_passes for each in sets)
+    ]
+    if candidates == "blocks" and not common:
+        raise ConfigError("link.no_blocks")
+    return tuple(common)
 
 
 def _asked(

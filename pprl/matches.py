@@ -65,6 +65,9 @@ class PairInfo:
         person, that reach the accept bar of ``filter``.
     compared_from
         Dice coefficient in [0, 1] from which filters were compared.
+    block_recall
+        Share of the common persons whose records share a block, as their tokens tell; None where
+        every pair is compared, or where tokens can't tell.
     """
 
     parties: tuple[int, int]
@@ -82,6 +85,7 @@ class PairInfo:
     pairs_sampled: int
     null_events: int
     compared_from: float
+    block_recall: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ class LinkInfo:
         Pairs left for review.
     token_pairs_refused
         Pairs with an equal token whose filters (or other tokens) did not agree.
+    candidates
+        Which pairs of filters were compared: ``exhaustive``, all; ``blocks``, those that share a
+        block.
+    block_passes
+        The blocking passes; none when all pairs were.
+    block_recall
+        The smallest share, over pairs of parties, of the common persons whose records share a
+        block, as their tokens tell; the others can be found by a token only. None where every pair
+        was compared, or where tokens can't tell.
     pairs_compared
         Pairs whose filters were compared, those ruled out by their numbers of bits included.
     contested_pairs
@@ -143,6 +156,9 @@ class LinkInfo:
     rows_by_tier: Mapping[str, int]
     review_pairs: int
     token_pairs_refused: int
+    candidates: str
+    block_passes: tuple[str, ...]
+    block_recall: float | None
     pairs_compared: int
     contested_pairs: int
     exchanged: int

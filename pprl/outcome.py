@@ -30,6 +30,7 @@ def link_info(
     asked: Given | Target,
     measure: Measure,
     records: Sequence[int],
+    passes: Sequence[str],
 ) -> LinkInfo:
     """Sum up a link.
 
@@ -43,11 +44,13 @@ def link_info(
         What similarity is.
     records
         Records of each set.
+    passes
+        The blocking passes that were used; none for all pairs.
     """
     parties = combinations(range(len(records)), 2)
     verdicts = list(zip(parties, matching.verdicts, strict=True))
     infos = tuple(
-        _pair_info(pair, verdict, verdict.estimate)
+        _pair_info(pair, verdict, verdict.estimate, blocked=bool(passes))
         for pair, verdict in verdicts
         if verdict.estimate is not None
     )
@@ -78,6 +81,9 @@ def link_info(
         },
         review_pairs=len(matching.review),
         token_pairs_refused=tally.token_pairs_refused,
+        candidates="blocks" if passes else "exhaustive",
+        block_passes=tuple(passes),
+        block_recall=_block_recall(matching.verdicts) if passes else None,
         pairs_compared=tally.pairs_compared,
         contested_pairs=tally.contested_pairs,
         exchanged=tally.exchanged,
@@ -86,7 +92,14 @@ def link_info(
     )
 
 
-def _pair_info(parties: tuple[int, int], verdict: Verdict, estimate: Estimate) -> PairInfo:
+def _block_recall(verdicts: Sequence[Verdict]) -> float | None:
+    known = [each.block_recall for each in verdicts if each.block_recall is not None]
+    return round(min(known), _DIGITS) if len(known) == len(verdicts) else None
+
+
+def _pair_info(
+    parties: tuple[int, int], verdict: Verdict, estimate: Estimate, *, blocked: bool
+) -> PairInfo:
     accepted = estimate.choice.found > 0
     precision = _rounded(estimate.choice.precision) if accepted else None
     recall = None if estimate.recall is None else _rounded(estimate.recall)
@@ -106,6 +119,7 @@ def _pair_info(parties: tuple[int, int], verdict: Verdict, estimate: Estimate) -
         pairs_sampled=estimate.pairs_sampled,
         null_events=estimate.null_events,
         compared_from=estimate.first_similarity / MILLION,
+        block_recall=_block_recall([verdict]) if blocked else None,
     )
 
 

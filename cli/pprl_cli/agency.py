@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pprl_cli import ui
+from pprl_cli import check_risk, ui
+from pprl_cli.party import HomeOption  # noqa: TC001 - Typer reads annotations
 from pprl_cli.registers import MembersOption, RegisterOption, as_register, show_register
 
 if TYPE_CHECKING:
@@ -36,12 +37,23 @@ def check(
             readable=False, help="List row, column and reason of every problem here (CSV)."
         ),
     ] = None,
+    risk: Annotated[
+        bool, typer.Option("--risk", help="Say what the encodings would tell the coordinator.")
+    ] = False,
+    schema: Annotated[
+        str | None,
+        typer.Option(help="With --risk: a built-in schema or a file; default: indonesia."),
+    ] = None,
+    run: Annotated[
+        str, typer.Option("--run", help="With --risk: the run whose schema it is; id or folder.")
+    ] = "",
     register: RegisterOption = None,
     members: MembersOption = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of a CSV file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --rows.")] = False,
+    home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Look at a register before encoding it: what to mend, by reason and row, never a value."""
@@ -50,6 +62,7 @@ def check(
     from pprl.quality import check as examine  # noqa: PLC0415
     from pprl.registers.opened import open_named  # noqa: PLC0415
 
+    chosen = check_risk.choose(schema, run, home, asked=risk)
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     mapping = parse_map(map_ or [])
     given = (source, mapping)
@@ -60,13 +73,16 @@ def check(
         report = _list_into(rows, data, stack, force=force) if rows else None
         with ui.progress("check.reading") as advance:
             quality = examine(source, mapping, report=report, progress=advance)
+    found = check_risk.look(source, mapping, chosen) if chosen else None
     wrong = None
     said = source.notes
     if opened is not None and opened.named:
         said, wrong = _as_families(opened, *given, members)
     if as_json:
         notes = [{"code": note.code, **note.values} for note in said]
-        known = {} if opened is None else {"register": as_register(opened)}
+        known: dict[str, object] = {} if opened is None else {"register": as_register(opened)}
+        if chosen and found:
+            known["risk"] = check_risk.as_json(found, chosen)
         ui.out_json({"path": str(data), **asdict(quality), **known, "notes": notes})
     else:
         for note in said:
@@ -74,6 +90,8 @@ def check(
         if opened is not None:
             show_register(opened)
         _show(quality)
+        if found:
+            check_risk.show(found)
         if rows:
             ui.say("check.rows", path=str(rows))
     if wrong is not None:

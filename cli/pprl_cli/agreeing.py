@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.agreement_shown import scheme_of, show_agreement
 from pprl_cli.party import (
     AsJson,
     Force,
@@ -22,8 +23,8 @@ from pprl_cli.party import (
 )
 
 if TYPE_CHECKING:
-    from pprl_protocols.agreement import Agreement, Party
-    from pprl_protocols.disclosure import Disclosure, Mode
+    from pprl_protocols.agreement import Agreement
+    from pprl_protocols.disclosure import Mode
     from pprl_protocols.draft import Answers, Template
 
 agreement = typer.Typer(no_args_is_help=True, help="What the parties of a run agree on.")
@@ -80,6 +81,16 @@ def new(
     noise: Annotated[
         int, typer.Option(min=0, help="Published counts are off by about so much.")
     ] = 0,
+    coordinator_register: Annotated[
+        str,
+        typer.Option(
+            metavar="none|may-hold",
+            help="Whether the coordinator holds a population register, or may; decides the schema.",
+        ),
+    ] = "",
+    schema: Annotated[
+        str, typer.Option(help="A built-in schema or a file, instead of the proposed one.")
+    ] = "",
     force: Force = False,
 ) -> None:
     """Draft an agreement from a template; asks for what isn't given, at most six questions.
@@ -117,10 +128,13 @@ def new(
                 publish=table or [],
                 noise=noise,
             ),
+            coordinator_may_hold_register=_may_hold(coordinator_register),
+            schema=schema or None,
         )
         made = draft(kind, parties, answers, today=_today())
         temporary.write_text(made.to_toml(), encoding="utf-8")
     ui.say("agreement.drafted", path=str(out), run=made.run)
+    ui.say("agreement.drafted_with", why=scheme_of(made))
     ui.say("agreement.digest_is", digest=pretty(made.digest))
     ui.say("agreement.then_sign", path=str(out))
 
@@ -233,66 +247,6 @@ def verify(
     ui.say("agreement.digest_is", digest=pretty(found.digest))
 
 
-def show_agreement(found: Agreement) -> None:
-    """Print what people have to know before they sign."""
-    from pprl_protocols.identity import pretty  # noqa: PLC0415 - commands import what they use
-
-    ui.out(ui.sentence("agreement.title", run=found.run))
-    ui.out()
-    decision, disclosure = found.decision, found.disclosure
-    target = "F1" if decision.precision_ppm is None else f"{decision.precision_ppm / 10_000:g} %"
-    for name, value in (
-        ("purpose", found.purpose),
-        ("legal_basis", found.legal_basis),
-        ("dpia", found.dpia),
-        ("valid", f"{found.valid_from} - {found.valid_until}"),
-        ("receipts", str(found.receipt_deadline)),
-        ("audit", str(found.audit_deadline)),
-        ("retention", found.retention),
-        ("target", target),
-        ("mode", ui.sentence(f"agreement.mode_{disclosure.mode}", cell=disclosure.minimum_cell)),
-        ("strata", "; ".join(_strata(disclosure)) or "-"),
-        ("tables", "; ".join(_tables(disclosure)) or "-"),
-        ("released", "; ".join(_released(found)) or "-"),
-        ("families", ui.sentence(f"agreement.families_{str(disclosure.families).lower()}")),
-    ):
-        label = ui.sentence(f"agreement.label_{name}")
-        ui.out(f"{label}: {' '.join(value.split())}")
-    ui.out()
-    ui.table(
-        [ui.sentence(f"agreement.column_{name}") for name in _COLUMNS],
-        [_row(party) for party in found.parties],
-    )
-    ui.out()
-    ui.out(ui.sentence("agreement.digest_is", digest=pretty(found.digest)))
-
-
-_COLUMNS = ("party", "role", "records", "population", "fingerprint")
-
-
-def _row(party: Party) -> tuple[str, str, str, str, str]:
-    from pprl_protocols.identity import fingerprint, pretty  # noqa: PLC0415 - see above
-
-    records = "-" if party.max_records is None else f"{party.max_records:,}"
-    shown = pretty(fingerprint(bytes.fromhex(party.identity)))
-    return party.name, party.role, records, party.population or "-", shown[:19]
-
-
-def _strata(disclosure: Disclosure) -> list[str]:
-    return [f"{one.name} ({', '.join(one.agencies)})" for one in disclosure.strata]
-
-
-def _tables(disclosure: Disclosure) -> list[str]:
-    total = ui.sentence("agreement.table_total")
-    found = [" x ".join(table) or total for table in disclosure.publish]
-    if disclosure.noise_scale:
-        found.append(ui.sentence("agreement.table_noise", scale=disclosure.noise_scale))
-    if disclosure.repeats:
-        cap = disclosure.repeats
-        found.append(ui.sentence("agreement.table_repeats", runs=cap.runs, days=cap.days))
-    return found
-
-
 def _mode(text: str) -> Mode | None:
     """Return the mode of an option; None when it isn't given.
 
@@ -312,8 +266,21 @@ def _mode(text: str) -> Mode | None:
     return None
 
 
-def _released(found: Agreement) -> list[str]:
-    return [f"{one.name}: {one.from_} -> {one.to}" for one in found.disclosure.attributes]
+def _may_hold(text: str) -> bool | None:
+    """Return what an option says of the coordinator; None when it isn't given.
+
+    Raises
+    ------
+    ConfigError
+        It says something else.
+    """
+    from pprl.errors import ConfigError  # noqa: PLC0415 - commands import what they use
+
+    options = {"": None, "none": False, "may-hold": True}
+    if text not in options:
+        option, choices = "--coordinator-register", "none, may-hold"
+        raise ConfigError("cli.choice", option=option, value=text, choices=choices)
+    return options[text]
 
 
 def _read(source: str, home: Path | None) -> Agreement:

@@ -125,7 +125,7 @@ def assign(
     source = open_source(data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     with at_work(run, home, passphrase_file, passphrase_fd) as session:
         found = _result(session, provisional=provisional)
-        facts = facts_of(session, [each.party for each in others])
+        facts = facts_of(session, found, [each.party for each in others])
     given = load_members(members) if members else None
     families, people, notes = read_register(
         source, profile, day=today, mapping=mapping, members=given, members_path=members

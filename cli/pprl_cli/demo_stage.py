@@ -161,7 +161,7 @@ class Stage:
             "agreement", "new", *files, "--out", draft,
             "--legal-basis", "synthetic data, no law needed", "--dpia", "demo",
             "--population", population, "--max-records", str(max_records),
-            "--release", release,
+            "--release", release, "--coordinator-register", "none",
         )  # fmt: skip
         to_publish = ("agreement", "sign", draft, "--exchange", self._folder / EXCHANGE, "--yes")
         self.play(Turn(COORDINATOR, to_draft, alone=True), Turn(COORDINATOR, to_publish))

@@ -11,6 +11,7 @@ from pprl_cli import ui
 from pprl_cli.lab_evaluate import evaluate
 from pprl_cli.lab_families import simulate_families
 from pprl_cli.lab_link import link, threshold
+from pprl_cli.lab_risk import risk
 from pprl_cli.lab_tune import tune
 from pprl_cli.turns import show_encoded
 
@@ -131,6 +132,7 @@ lab.command()(link)
 lab.command()(threshold)
 lab.command()(evaluate)
 lab.command()(tune)
+lab.command()(risk)
 
 
 @schema_app.command("show")

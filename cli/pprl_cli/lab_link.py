@@ -49,8 +49,12 @@ def link(
         typer.Option(min=0, max=1, help="Least similarity of two filters, not estimated."),
     ] = None,
     candidates: Annotated[
-        str, typer.Option(help="Which pairs are compared; for now all: exhaustive.")
-    ] = "exhaustive",
+        str,
+        typer.Option(
+            help="Which pairs are compared: exhaustive (all), blocks (those that share one), or"
+            " auto: blocks where the files have them."
+        ),
+    ] = "auto",
     seed: Seed = 0,
     threads: Threads = None,
     force: Force = False,
@@ -61,9 +65,10 @@ def link(
 
     from pprl.errors import ConfigError  # noqa: PLC0415
     from pprl.io.atomic import publish  # noqa: PLC0415
+    from pprl.link import CANDIDATES  # noqa: PLC0415
     from pprl.link import link as link_sets  # noqa: PLC0415
 
-    ui.one_of("--candidates", candidates, ("exhaustive",))
+    ui.one_of("--candidates", candidates, CANDIDATES)
     ui.one_of("--target", target, _TARGETS)
     if review is not None and review.resolve() == out.resolve():
         raise ConfigError("cli.one_file_twice", path=str(out), first="--out", second="--review")
@@ -77,6 +82,7 @@ def link(
                 files,
                 threshold=threshold,
                 target_precision=target_precision,
+                candidates=candidates,
                 seed=seed,
                 threads=threads,
                 progress=advance,
@@ -134,6 +140,11 @@ def threshold(
 
 def show_link(info: LinkInfo) -> None:
     """Say what was matched by which evidence, and how good it should be."""
+    if info.block_passes:
+        passes = ", ".join(info.block_passes)
+        ui.say("link.blocks", passes=passes, pairs=info.pairs_compared)
+        if info.block_recall is not None:
+            ui.say("link.block_recall", percent=f"{100 * info.block_recall:.1f}")
     for tier, count in info.rows_by_tier.items():
         ui.say("link.tier", tier=tier, count=count)
     if info.contested_pairs:

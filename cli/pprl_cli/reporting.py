@@ -10,6 +10,8 @@ from pprl_cli import ui
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
+
     from pprl.interventions.assign import Assigned
     from pprl.interventions.previous import Compared
     from pprl.interventions.review import Reviewed
@@ -35,6 +37,8 @@ class Facts:
         Name of the agency.
     agreement, outcome, header
         Of the run, and of this agency's result.
+    overlap
+        What this agency received, by own record and other agency.
     beside
         Agencies whose registers only say who stands in them; how sure we are is about the others.
     """
@@ -43,15 +47,18 @@ class Facts:
     agreement: Agreement
     outcome: Outcome
     header: ResultHeader
+    overlap: pa.Table
     beside: frozenset[str] = frozenset()
 
 
-def facts_of(session: Session, beside: Iterable[str] = ()) -> Facts:
+def facts_of(session: Session, overlap: pa.Table, beside: Iterable[str] = ()) -> Facts:
     """Return what a report says about a run; reads the result that the home keeps."""
     from pprl_protocols.roles import agency  # noqa: PLC0415 - commands import what they use
 
     header = agency.kept_header(session)
-    return Facts(session.me.name, session.agreement, session.outcome, header, frozenset(beside))
+    return Facts(
+        session.me.name, session.agreement, session.outcome, header, overlap, frozenset(beside)
+    )
 
 
 def page_of(
@@ -98,22 +105,43 @@ def report_data(
         assigned=assigned,
         minutes=minutes,
         quality=quality,
-        matching=_matching(facts.header, facts.beside),
+        matching=_matching(facts, assigned.members),
         minimum=agreement.disclosure.minimum_cell,
     )
 
 
-def _matching(header: ResultHeader, beside: frozenset[str]) -> Matching:
+def _matching(facts: Facts, members: pa.Table) -> Matching:
     """Return how own records were compared with those of the first agency that isn't beside."""
-    from pprl.report.krs.data import Bars, Matching  # noqa: PLC0415 - commands import what they use
+    from pprl.decide.family_precision import precision_of_overlap  # noqa: PLC0415 - commands import what they use
+    from pprl.report.krs.bins import similarities  # noqa: PLC0415
+    from pprl.report.krs.data import Bars, Matching  # noqa: PLC0415
+    from pprl.report.krs.data import Share as Shown  # noqa: PLC0415
 
-    matched = (pair for pair in header.pairs if header.parties[pair.other] not in beside)
+    header = facts.header
+    matched = (pair for pair in header.pairs if header.parties[pair.other] not in facts.beside)
     pair = next(matched, header.pairs[0])
+    party, persons = header.parties[pair.other], _shown(pair.precision)
+    families = precision_of_overlap(
+        members,
+        facts.overlap,
+        party=party,
+        persons=None if pair.precision is None else _ends(pair.precision),
+    )
     bars = tuple(
         Bars(tier, _share(pair.accept.get(tier)), _share(pair.review.get(tier)))
         for tier in header.tiers
     )
-    return Matching(_shown(pair.precision), _shown(pair.recall), bars)
+    return Matching(
+        precision=None if families is None else Shown(families.value, families.low, families.high),
+        persons=persons,
+        recall=_shown(pair.recall),
+        bars=bars,
+        histogram=similarities(facts.overlap, party),
+    )
+
+
+def _ends(share: Share) -> tuple[float, float]:
+    return share.value / _MILLION, share.low / _MILLION
 
 
 def _share(millionths: int | None) -> float | None:

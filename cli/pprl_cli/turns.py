@@ -167,6 +167,8 @@ def show_encoded(source: Source, columns: Resolved, summary: Summary) -> None:
         ui.say("encode.id", column=columns.id_column)
     for kind, count in summary.tokens.items():
         ui.say("encode.tokens", kind=kind, count=count, dropped=summary.dropped[kind])
+    for name, count in summary.blocks.items():
+        ui.say("encode.block", name=name, count=count, largest=summary.largest_block[name])
     if summary.empty:
         ui.say("encode.empty", count=summary.empty)
 

@@ -33,6 +33,8 @@ from pprl.limits import MAX_PAIRS, available_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pprl.compare.pairs import Flags, Integers
+
 MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
 
 _TILED_ROWS = 2_048  # with a strip part they fill the second-level cache about half
@@ -110,8 +112,8 @@ def similar_pairs(
     if max(len(left), len(right)) > MAX_RECORDS:
         raise LimitError("link.too_many_records", limit=MAX_RECORDS)
     swapped = len(left) > len(right)
-    sides = (right, left) if swapped else (left, right)
-    job = _Job.prepare(*sides, Dice() if measure is None else measure, threshold, max_pairs)
+    rows, others = (sort_filters(each) for each in ((right, left) if swapped else (left, right)))
+    job = Job(rows, others, measure or Dice(), threshold, Kept(max_pairs))
     total = len(job.rows) * len(job.others)
     parts: list[Pairs] = []
     compared = 0
@@ -124,14 +126,55 @@ def similar_pairs(
             if progress is not None:
                 progress(compared, total)
     finally:
-        job.stop.set()
+        job.kept.stop.set()
         pool.shutdown(cancel_futures=True)
     pairs = Pairs.concat(parts)
     return (Pairs(pairs.right, pairs.left, pairs.similarity) if swapped else pairs).sorted()
 
 
-class _Job:
-    """What the threads share: both sides, read only, and the count of pairs kept so far."""
+class Kept:
+    """The pairs kept so far, counted by all threads, and whether they are to stop.
+
+    Parameters
+    ----------
+    most
+        How many may be kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.stop = Event()
+        self._most = most
+        self._found = 0
+        self._lock = Lock()
+
+    def add(self, found: int) -> None:
+        """Count pairs.
+
+        Raises
+        ------
+        LimitError
+            They are too many.
+        """
+        with self._lock:
+            self._found += found
+            if self._found > self._most:
+                raise LimitError("link.too_many_pairs", limit=self._most)
+
+
+class Job:
+    """Two sets of sorted filters, every one against every other; threads run spans of it.
+
+    Parameters
+    ----------
+    rows, others
+        Filters, those of either side of one width.
+    measure, threshold
+        How they are compared, and from where a pair is kept, in millionths.
+    kept
+        Counts what is found; shared by jobs that belong together.
+    wanted
+        Says of pairs of rows which are kept; all when not given.
+    """
 
     def __init__(
         self,
@@ -139,54 +182,44 @@ class _Job:
         others: SortedFilters,
         measure: Measure,
         threshold: int,
-        max_pairs: int,
+        kept: Kept,
+        wanted: Callable[[Counts, Counts], Flags] | None = None,
     ) -> None:
         self.rows = rows
         self.others = others
-        self.stop = Event()
+        self.kept = kept
+        self._wanted = wanted
         self._strip: Strip = rows.strip(0, len(rows))
         self._measure = measure
         self._needed: Counts = measure.least_common(threshold, rows.words.shape[1] * 64)
-        self._max_pairs = max_pairs
-        self._kept = 0
-        self._lock = Lock()
-
-    @classmethod
-    def prepare(
-        cls, rows: Words, others: Words, measure: Measure, threshold: int, max_pairs: int
-    ) -> _Job:
-        return cls(sort_filters(rows), sort_filters(others), measure, threshold, max_pairs)
 
     def run(self, span: Span) -> Pairs:
-        if self.stop.is_set() or self._out_of_reach(span):
+        """Return the similar pairs of a span, in no order."""
+        if self.kept.stop.is_set() or self._out_of_reach(span):
             return Pairs.concat([])
         tiles = self.others.tiles(span.tiles_start, span.tiles_stop)
         parts: list[Pairs] = []
         for start in range(span.strip_start, span.strip_stop, _STRIP_PART_ROWS):
-            if self.stop.is_set():  # another thread failed, or the user interrupted
+            if self.kept.stop.is_set():  # another thread failed, or the user interrupted
                 break
             stop = min(start + _STRIP_PART_ROWS, span.strip_stop)
             for row, other, common in similar(self._strip.part(start, stop), tiles, self._needed):
-                self._count(len(row))
-                places, other_places = start + row, span.tiles_start + other
-                similarity = self._measure.of(
-                    common.astype(np.int64),
-                    self.rows.set_bits[places],
-                    self.others.set_bits[other_places],
-                )
-                parts.append(
-                    Pairs.of(self.rows.rows[places], self.others.rows[other_places], similarity)
-                )
+                parts.append(self._pairs(start + row, span.tiles_start + other, common))
         return Pairs.concat(parts)
+
+    def _pairs(self, places: Integers, other_places: Integers, common: Integers) -> Pairs:
+        rows, others = self.rows.rows[places], self.others.rows[other_places]
+        similarity = self._measure.of(
+            common.astype(np.int64), self.rows.set_bits[places], self.others.set_bits[other_places]
+        )
+        pairs = Pairs.of(rows, others, similarity)
+        if self._wanted is not None:
+            pairs = pairs[self._wanted(rows, others)]
+        self.kept.add(len(pairs))
+        return pairs
 
     def _out_of_reach(self, span: Span) -> bool:
         # Two filters share at most the bits of the smaller one; both sides are sorted.
         rows = self.rows.set_bits[[span.strip_start, span.strip_stop - 1]]
         others = self.others.set_bits[[span.tiles_start, span.tiles_stop - 1]]
         return bool(min(rows[1], others[1]) < self._needed[rows[0] + others[0]])
-
-    def _count(self, found: int) -> None:
-        with self._lock:
-            self._kept += found
-            if self._kept > self._max_pairs:
-                raise LimitError("link.too_many_pairs", limit=self._max_pairs)

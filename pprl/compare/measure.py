@@ -164,11 +164,16 @@ class Dice:
 
 
 class Majority:
-    """Of hardened filters: (1 - 2 H / L) ** (1 / kappa), H the bits that differ; 0 below chance.
+    """Of hardened filters: ((m - H) / m) ** (1 / kappa), H the bits that differ; 0 from m on.
 
-    For many q-grams it tends to 1 - 2 theta / pi, theta the angle between the two records'
-    q-gram vectors, whatever kappa is: near-duplicates lie close to 1, chance spreads around
-    L ** (-1 / (2 kappa)) and below.
+    m is L / 2 and three standard deviations of chance, ``L // 2 + isqrt(9 * L // 4)`` bits. Without
+    the three deviations half of all pairs of strangers would share similarity 0, and the root would
+    tear the other half apart, so that no smooth curve could say how often chance comes close:
+    thresholds are estimated from such curves.
+
+    For many q-grams and bits it tends to 1 - 2 theta / pi, theta the angle between the two records'
+    q-gram vectors, whatever kappa is: near-duplicates lie close to 1. At 2,048 bits and kappa 4
+    strangers lie around 0.5, and one pair in a thousand million above 0.65.
 
     Parameters
     ----------
@@ -176,7 +181,7 @@ class Majority:
         L, and the number of hash families.
 
     >>> Majority(64, 4).of(np.int64(29), np.int64(32), np.int64(32)).tolist()  # 6 of 64 differ
-    949414
+    964012
     """
 
     compared = weighed = "majority"
@@ -207,18 +212,24 @@ class Majority:
         return weighed
 
 
+def majority_reach(bits: int) -> int:
+    """Return the distance from which two hardened filters have nothing in common: m."""
+    return bits // 2 + math.isqrt(9 * bits // 4)
+
+
 @lru_cache(maxsize=8)
 def _majority_table(bits: int, kappa: int) -> Counts:
     """Return the roots in whole numbers: no library's floating point decides about a pair."""
     table = np.zeros(bits + 1, dtype=np.int64)
+    reach = majority_reach(bits)
     root = MILLION
-    for distance in range(bits // 2 + 1):
-        # The largest root with root ** kappa <= (1 - 2 distance / bits) * MILLION ** kappa.
-        wanted = (bits - 2 * distance) * MILLION**kappa
+    for distance in range(min(reach, bits) + 1):
+        # The largest root with root ** kappa <= (reach - distance) / reach * MILLION ** kappa.
+        wanted = (reach - distance) * MILLION**kappa
         low, high = 0, root
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if middle**kappa * bits <= wanted else (low, middle - 1)
+            low, high = (middle, high) if middle**kappa * reach <= wanted else (low, middle - 1)
         table[distance] = root = low
     table.flags.writeable = False
     return table

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Integers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.signedinteger]]
 Rows: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 NO_FILTER = -1
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from pprl.decide.threshold.mixture import FEW
 from pprl.decide.tiers import FILTER_TIERS
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ class Verdict:
         Least similarity of a pair for a clerk; as high as ``accept`` where nothing is reviewed.
     estimate
         How the bars were found; None when they were given.
+    block_recall
+        Share of the common persons whose records share a block, as their tokens tell; 1 where
+        every pair is compared, None where tokens can't tell.
     """
 
     accept: Mapping[str, int]
     review: Mapping[str, int]
     estimate: Estimate | None = None
+    block_recall: float | None = None
 
     def precision_of(self, found: Found) -> Counts:
         """Return ``int64 (n,)``: chance in millionths that each pair is right; -1 if unknown."""
@@ -102,4 +107,10 @@ class Given:
             each.tier: self.threshold if each.tier in FILTER_TIERS else self.token_threshold
             for each in found
         }
-        return Verdict(bars, bars)
+        reached = [
+            each.comparable[each.reaching(self.token_threshold)]
+            for each in found
+            if each.tier not in FILTER_TIERS
+        ]
+        told = np.concatenate([np.empty(0, dtype=np.bool_), *reached])
+        return Verdict(bars, bars, block_recall=float(told.mean()) if len(told) >= FEW else None)

@@ -151,7 +151,7 @@ def match(
     tiers = (*tier_kinds(sides), *FILTER_TIERS)
     one_to_one = len(sides) == 2  # noqa: PLR2004 - the number is the case
     tally = Tally()
-    reports = _reports([len(side.records) for side in sides], progress)
+    reports = _reports(sides, progress)
     accepted, reviewed, verdicts = [], [], []
     for (first, second), judge, report in zip(
         combinations(range(len(sides)), 2), judges, reports, strict=True
@@ -347,19 +347,29 @@ def _arrange(
 
 
 def _reports(
-    sizes: Sequence[int], progress: Callable[[int, int], None] | None
+    sides: Sequence[Side], progress: Callable[[int, int], None] | None
 ) -> Iterator[Callable[[int, int], None] | None]:
     """Yield one report a pair of sides; pairs that tokens decided count as done."""
-    products = [one * other for one, other in combinations(sizes, 2)]
-    for position in range(len(products)):
+    products = [len(one.records) * len(other.records) for one, other in combinations(sides, 2)]
+    blocked = any(side.blocks is not None for side in sides)
+    for position, product in enumerate(products):
         end = sum(products[: position + 1])
-        yield None if progress is None else _shifted(progress, end, sum(products))
+        if progress is None:
+            yield None
+        elif blocked:
+            yield _shifted(progress, end, sum(products), product)
+        else:
+            yield _shifted(progress, end, sum(products))
 
 
 def _shifted(
-    progress: Callable[[int, int], None], end: int, whole: int
+    progress: Callable[[int, int], None], end: int, whole: int, stretched: int | None = None
 ) -> Callable[[int, int], None]:
+    """Put one pair of sides among all; ``stretched``: as if it had compared so many pairs."""
+
     def report(done: int, total: int) -> None:
+        if stretched is not None and total:
+            done, total = stretched * done // total, stretched
         progress(end - total + done, whole)
 
     return report

@@ -7,31 +7,37 @@ are of two tiers: ``contradicted`` when both records have the strongest token an
 ``filter`` otherwise. A contradicted pair needs more similarity, for most different people have
 different numbers, and few records of one person do.
 
+Which pairs of filters are compared is the sides' to say: every one, or, where both have blocks,
+those that share one (:class:`Side`). Equal tokens need no block.
+
 Each function looks only at records that are still open. It never accepts a pair or closes a
 record: that is :mod:`pprl.decide.matching`'s, with bars that are given or estimated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pprl.candidates.blocks import Blocks, blocked_pairs, pairs_in_blocks
 from pprl.candidates.exhaustive import similar_pairs
 from pprl.candidates.tokens import equal_tokens
 from pprl.compare.given import similarity_of
 from pprl.compare.measure import measure_of
 from pprl.compare.packing import count_bits
 from pprl.compare.pairs import NO_FILTER, Pairs
+from pprl.limits import MAX_PAIRS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pprl.compare.measure import Counts, Measure
     from pprl.compare.packing import Words
+    from pprl.compare.pairs import Integers
     from pprl.decide.assignment import Flags
     from pprl.encoded import EncodedSet
 
@@ -74,18 +80,27 @@ class Side:
         ``int64 (records,)``: bits set in each filter.
     measure
         How its filters are compared.
+    blocks
+        The blocks within which they are; None: with all others.
     """
 
     records: EncodedSet
     filters: Words
     set_bits: Counts
     measure: Measure
+    blocks: Blocks | None = None
 
     @classmethod
-    def of(cls, records: EncodedSet) -> Side:
-        """Map the filters, and count their bits."""
+    def of(cls, records: EncodedSet, passes: Sequence[str] = ()) -> Side:
+        """Map the filters, count their bits, and read the blocks of some passes."""
         filters = records.filter_words()
-        return cls(records, filters, count_bits(filters), measure_of(records.header))
+        return cls(
+            records,
+            filters,
+            count_bits(filters),
+            measure_of(records.header),
+            Blocks.of(records, passes) if passes else None,
+        )
 
     def all_open(self) -> Flags:
         """Return a fresh mark for each record."""
@@ -104,11 +119,15 @@ class Found:
         Sorted by left row, then right row.
     vouched
         ``bool (n,)``: pairs without a filter for which another kind of token speaks.
+    comparable
+        ``bool (n,)``: pairs that share a block, whose filters would be compared without a token;
+        all where every pair is.
     """
 
     tier: str
     pairs: Pairs
     vouched: Flags
+    comparable: Flags
 
     @property
     def blind(self) -> Flags:
@@ -126,11 +145,11 @@ class Found:
             left.set_bits[pairs.left[seen]],
             right.set_bits[pairs.right[seen]],
         )
-        return Found(self.tier, Pairs(pairs.left, pairs.right, similarity), self.vouched)
+        return replace(self, pairs=Pairs(pairs.left, pairs.right, similarity))
 
     def only(self, chosen: Flags) -> Found:
         """Return some of the pairs."""
-        return Found(self.tier, self.pairs[chosen], self.vouched[chosen])
+        return Found(self.tier, self.pairs[chosen], self.vouched[chosen], self.comparable[chosen])
 
     def reaching(self, bar: int) -> Flags:
         """Return which pairs may be accepted when filters must be as similar as ``bar``."""
@@ -175,7 +194,7 @@ def token_pairs(
     vouched = np.zeros(len(pairs), dtype=np.bool_)
     blind = np.flatnonzero(similarity == NO_FILTER)
     vouched[blind] = _other_token_equal(kind, left, right, pairs[blind])
-    return Found(kind, pairs, vouched)
+    return Found(kind, pairs, vouched, _comparable(left, right, pairs))
 
 
 def filter_pairs(
@@ -189,6 +208,8 @@ def filter_pairs(
 ) -> tuple[tuple[Found, Found], int]:
     """Return open records with similar filters by tier, and how many pairs were compared.
 
+    Of sides with blocks only pairs that share one.
+
     Raises
     ------
     LimitError
@@ -196,22 +217,52 @@ def filter_pairs(
     """
     left_rows = with_filter(left, left_open)
     right_rows = with_filter(right, right_open)
-    pairs = similar_pairs(
-        chosen(left.filters, left_rows),
-        chosen(right.filters, right_rows),
-        threshold,
-        measure=left.measure,
-        threads=bounds.threads,
-        max_pairs=bounds.max_pairs,
-        progress=progress,
+    pairs = compared_pairs(
+        left, right, left_rows, right_rows, threshold, bounds.threads, bounds.max_pairs, progress
     )
     found = Pairs.of(left_rows[pairs.left], right_rows[pairs.right], pairs.similarity)
     against = _contradicted(left, right, found)
     tiers = (
-        Found(tier, found[part], np.zeros(int(part.sum()), dtype=np.bool_))
+        Found(tier, found[part], *(np.full(int(part.sum()), each) for each in (False, True)))
         for tier, part in zip(FILTER_TIERS, (~against, against), strict=True)
     )
-    return (next(tiers), next(tiers)), len(left_rows) * len(right_rows)
+    return (next(tiers), next(tiers)), n_comparable(left, right, left_rows, right_rows)
+
+
+def compared_pairs(
+    left: Side,
+    right: Side,
+    left_rows: Integers,
+    right_rows: Integers,
+    threshold: int,
+    threads: int | None,
+    max_pairs: int = MAX_PAIRS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pairs:
+    """Return similar pairs of some records of two sides, or of one: places in the rows given.
+
+    Raises
+    ------
+    LimitError
+        More than ``max_pairs`` pairs are similar.
+    """
+    words = chosen(left.filters, left_rows), chosen(right.filters, right_rows)
+    if left.blocks is None or right.blocks is None:
+        return similar_pairs(
+            *words, threshold,
+            measure=left.measure, threads=threads, max_pairs=max_pairs, progress=progress,
+        )  # fmt: skip
+    return blocked_pairs(
+        *words, left.blocks[left_rows], right.blocks[right_rows], threshold,
+        measure=left.measure, threads=threads, max_pairs=max_pairs, progress=progress,
+    )  # fmt: skip
+
+
+def n_comparable(left: Side, right: Side, left_rows: Integers, right_rows: Integers) -> int:
+    """Return how many pairs of some records :func:`compared_pairs` looks at."""
+    if left.blocks is None or right.blocks is None:
+        return len(left_rows) * len(right_rows)
+    return pairs_in_blocks(left.blocks[left_rows], right.blocks[right_rows])
 
 
 def with_filter(side: Side, is_open: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -242,6 +293,12 @@ def _compared(
     ours = left.records.token_column(kind).take(pa.array(pairs.left))
     theirs = right.records.token_column(kind).take(pa.array(pairs.right))
     return np.asarray(pc.coalesce(how(ours, theirs), pa.scalar(value=False)), dtype=np.bool_)
+
+
+def _comparable(left: Side, right: Side, pairs: Pairs) -> Flags:
+    if left.blocks is None or right.blocks is None:
+        return np.ones(len(pairs), dtype=np.bool_)
+    return left.blocks.agree(right.blocks, pairs.left, pairs.right)
 
 
 def _stood_in_by(kind: str) -> set[str]:

@@ -86,7 +86,7 @@ def resolve(
         recognised = recognise(source.columns, mapping, (*needed, *optional))
         found = dict(recognised.roles)
         ids = found.get("id")
-    if any("regency" in each.of for each in (*schema.tokens, *schema.blocks)) and "district" not in found:
+    if any("regency" in parts for parts in _keyed(schema)) and "district" not in found:
         needed = [*needed, "regency"]
     for field in needed:
         if field not in found:
@@ -118,11 +118,16 @@ def _refuse_personal(ids: str, fields: Mapping[str, str]) -> None:
         raise ConfigError("id.is_personal", column=ids)
 
 
+def _keyed(schema: Schema) -> list[tuple[str, ...]]:
+    """Return what tokens and blocks are made of."""
+    return [*(token.of for token in schema.tokens), *(block.of for block in schema.blocks)]
+
+
 def _needed(schema: Schema) -> tuple[list[str], list[str]]:
     """Fields that must be there, and fields that may be; each once, in schema order."""
     needed = [feature.column for feature in schema.features if not feature.optional]
-    for each in (*schema.tokens, *schema.blocks):
-        needed += [_NIK if part in {"nik", "nik15"} else part for part in each.of]
+    for parts in _keyed(schema):
+        needed += [_NIK if part in {"nik", "nik15"} else part for part in parts]
     needed = list(dict.fromkeys(needed))
     optional = [feature.column for feature in schema.features if feature.optional]
     if "regency" in needed:  # the first four digits of a district code say it as well

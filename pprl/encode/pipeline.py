@@ -311,8 +311,8 @@ class _Register:
         blocks, largest = {}, {}
         for name, parts in zip(self._passes, self._blocks, strict=True):
             blocks[name] = sum(map(len, parts))
-            sizes = np.unique(np.concatenate(parts), return_counts=True)[1] if parts else []
-            largest[name] = int(max(sizes, default=0))
+            values = np.concatenate([np.empty(0, np.uint64), *parts])
+            largest[name] = int(np.unique(values, return_counts=True)[1].max(initial=0))
         return Summary(
             self.records,
             tokens,

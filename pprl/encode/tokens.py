@@ -1,8 +1,9 @@
 """Exact tokens: keyed BLAKE2b of a normalised value, one key per token kind.
 
 A NIK has about 2.7e10 possible values, so an unkeyed hash of it is a lookup table; there is none
-here. A block token is the same, cut to 8 bytes, under a key of its own for each pass. A token that more than five records of one file share (a copied NIK, a placeholder) says
-nothing and is dropped.
+here. A token that more than five records of one file share (a copied NIK, a placeholder) says
+nothing and is dropped. A block token is the same hash cut to 8 bytes, under a key of its own for
+each pass; none is dropped.
 """
 
 from __future__ import annotations

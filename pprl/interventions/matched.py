@@ -46,7 +46,7 @@ _PRECISION = """CASE WHEN count(pair) > 0 THEN max(precision) FILTER (pair IS NO
     ELSE max(precision) END / 1e6 AS match_precision"""
 _NUMBER = """coalesce(min(pair), string_agg(DISTINCT match, ' ' ORDER BY match))
     AS match_number"""
-_EXPLANATORY = ("tier", "band", "explanation", "family", "family_members")
+_EXPLANATORY = ("tier", "band", "similarity", "explanation", "family", "family_members")
 
 
 def with_matches(families: pa.Table, members: pa.Table, overlap: pa.Table) -> pa.Table:

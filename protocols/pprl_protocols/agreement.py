@@ -116,6 +116,9 @@ class Agreement(Part):
         First and last day of the run.
     receipt_deadline, audit_deadline
         Last days for receipts and for the audit.
+    coordinator_may_hold_register
+        Whether the coordinator holds a register of the population, or may: then plain filters would
+        tell it who most records are. An agreement that doesn't say no says yes.
     schema_text
         The schema in full, as TOML (or clkhash's JSON).
     schema_digest
@@ -135,6 +138,7 @@ class Agreement(Part):
     receipt_deadline: dt.date
     audit_deadline: dt.date
     retention: Prose
+    coordinator_may_hold_register: bool = True
     schema_text: SchemaText
     schema_digest: Sha256
     decision: Decision
@@ -236,10 +240,14 @@ class Agreement(Part):
         ConfigError
             This software reads it otherwise than the agreement says: other normalisation rules.
         """
-        schema = _schema(self.schema_text)
+        schema = self.show_schema()
         if schema.digest != self.schema_digest:
             raise ConfigError("agreement.other_rules")
         return schema
+
+    def show_schema(self) -> Schema:
+        """Return the schema as this software reads it, to be shown and not to encode with."""
+        return _schema(self.schema_text)
 
     @model_validator(mode="after")
     def _parties_fit(self) -> Self:

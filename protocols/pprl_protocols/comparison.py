@@ -137,7 +137,7 @@ def compare(
             columns=COLUMNS,
         )
     parameters: dict[str, int | bool | str] = {
-        "candidates": "exhaustive",
+        "candidates": matches.info.candidates,
         "max_pairs": MAX_PAIRS,
         "measure": matches.info.measure,
     }

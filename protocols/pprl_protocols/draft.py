@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
@@ -32,6 +32,21 @@ if TYPE_CHECKING:
 RUN_BYTES = 16
 
 
+class ProposedSchemas(Part):
+    """Which built-in schema a template proposes, by what the coordinator holds.
+
+    Attributes
+    ----------
+    may_hold
+        It holds a register of the population, or may.
+    none
+        It declares that it holds none.
+    """
+
+    may_hold: str
+    none: str
+
+
 class Template(Part):
     """What runs of one kind have in common.
 
@@ -39,8 +54,10 @@ class Template(Part):
     ----------
     purpose, retention
         Proposed prose.
-    schema_name
-        A built-in schema; ``schema`` in the file.
+    coordinator_may_hold_register
+        What the agreement says of the coordinator, where nobody says otherwise.
+    schemas
+        The built-in schemas that are proposed.
     valid_days, receipt_days, audit_days
         Validity and deadlines, in days from today.
     decision, disclosure
@@ -51,7 +68,8 @@ class Template(Part):
 
     purpose: str
     retention: str
-    schema_name: Annotated[str, Field(alias="schema")]
+    coordinator_may_hold_register: bool
+    schemas: ProposedSchemas
     valid_days: int
     receipt_days: int
     audit_days: int
@@ -92,6 +110,10 @@ class Answers:
         What is handed over, from whom to whom.
     disclosure
         What takes the place of the template's; None: nothing.
+    coordinator_may_hold_register
+        Whether it does, or may; None: as the template has it.
+    schema
+        A built-in one or a file, in the place of the one that the template proposes; None: that.
     """
 
     purpose: str
@@ -102,6 +124,8 @@ class Answers:
     max_records: Mapping[str, int]
     releases: Sequence[ReleasedAttribute] = ()
     disclosure: Disclosure | None = None
+    coordinator_may_hold_register: bool | None = None
+    schema: str | None = None
 
 
 def releases(template: Template, options: Sequence[str]) -> list[ReleasedAttribute]:
@@ -204,9 +228,13 @@ def draft(
     Raises
     ------
     ConfigError
-        The parties can't be those of a run, or an answer doesn't fit.
+        The parties can't be those of a run, an answer doesn't fit, or there is no such schema.
     """
-    schema = Schema.load(template.schema_name)
+    may_hold = answers.coordinator_may_hold_register
+    if may_hold is None:
+        may_hold = template.coordinator_may_hold_register
+    proposed = template.schemas.may_hold if may_hold else template.schemas.none
+    schema = Schema.load(answers.schema or proposed)
     disclosure = answers.disclosure or template.disclosure
     full = [
         party.model_copy(
@@ -234,6 +262,7 @@ def draft(
         receipt_deadline=today + receipt,
         audit_deadline=today + audit,
         retention=template.retention,
+        coordinator_may_hold_register=may_hold,
         schema_text=schema.text,
         schema_digest=schema.digest,
         decision=template.decision,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pprl.buffers import string_buffers
-from pprl.encoded import METADATA_KEY, SEALED, STRATUM, EncodedSet
+from pprl.encoded import BLOCK, METADATA_KEY, SEALED, STRATUM, EncodedSet
 from pprl.errors import PeerError
 from pprl_protocols.id_rows import ID_CHARACTERS, all_digits, rising, words
 
@@ -39,6 +39,7 @@ def check_encodings(
     party: str,
     schema_digest: str,
     max_records: int,
+    blocks: Sequence[str] = (),
     strata: Sequence[Stratum] = (),
     sealed: Mapping[str, int] = MappingProxyType({}),
 ) -> EncodedSet:
@@ -56,6 +57,8 @@ def check_encodings(
         Of the agreed schema.
     max_records
         As agreed for this agency.
+    blocks
+        Names of the agreed schema's blocking passes.
     strata
         What the agency gives for the tables.
     sealed
@@ -82,7 +85,8 @@ def check_encodings(
         raise PeerError("pseudonyms.no_key_check", party=party)
     if len(encoded) > max_records:
         raise PeerError("pseudonyms.too_many", party=party, found=len(encoded), agreed=max_records)
-    _check_columns(encoded, [STRATUM + one.name for one in strata], sealed, party)
+    beside = [*(BLOCK + name for name in blocks), *(STRATUM + one.name for one in strata)]
+    _check_columns(encoded, beside, sealed, party)
     for one in strata:
         _check_stratum(encoded.table.column(STRATUM + one.name), one, party)
     _check_ids(encoded.ids, party)
@@ -90,11 +94,11 @@ def check_encodings(
 
 
 def _check_columns(
-    encoded: EncodedSet, strata: list[str], sealed: Mapping[str, int], party: str
+    encoded: EncodedSet, agreed: list[str], sealed: Mapping[str, int], party: str
 ) -> None:
     schema = encoded.table.schema
     blobs = {SEALED + name: width for name, width in sealed.items()}
-    beside = [*strata, *blobs]
+    beside = [*agreed, *blobs]
     for place, field in enumerate(schema, start=1):
         kind = field.name.removeprefix(_TOKEN)
         token = kind != field.name and _KIND.fullmatch(kind) and kind not in _NO_KINDS

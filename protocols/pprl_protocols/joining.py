@@ -36,6 +36,7 @@ JOINED_COLUMNS = (
     "tier",
     "band",
     "precision",
+    "similarity",
     "match",
     "explanation",
 )
@@ -73,9 +74,9 @@ def joined(
         :data:`JOINED_COLUMNS`: for every own record, in the order of the own file, and every
         other party a row, or several where several pairs wait for review. ``id`` (own) and
         ``party`` string, ``status`` matched, review or none; and null where there is none:
-        ``tier``, ``band``, ``explanation`` string, ``precision`` int32 in millionths (null when
-        unknown, too), ``match`` string (the match number in hexadecimal). Then the columns of
-        ``beside``.
+        ``tier``, ``band``, ``explanation`` string, ``precision`` and ``similarity`` (of the
+        filters) int32 in millionths (null when unknown, too), ``match`` string (the match number
+        in hexadecimal). Then the columns of ``beside``.
 
     Raises
     ------
@@ -174,21 +175,26 @@ def _part(
         return pa.array(names, pa.string()).take(pa.array(at).take(row))
 
     band = pa.array(numbers(table, "band").astype(np.int64)).take(row)
-    precision = table.column("precision").take(row).combine_chunks()
+
+    def millionths(column: str) -> pa.Array:
+        taken = table.column(column).take(row).combine_chunks()
+        unknown = pc.equal(taken, UNKNOWN).fill_null(fill_value=True)
+        return pc.if_else(unknown, pa.scalar(None, pa.int32()), taken)
+
     match = np.zeros((len(cells), ID_BYTES), dtype=np.uint8)
     found = pa.array(source[~none])
     numbered = table.column("group").take(found).combine_chunks()
     if len(found):
         match[~none] = fixed_rows(numbered, ID_BYTES)
     text = pc.if_else(pa.array(none), pa.scalar(None, pa.string()), hex_ids(match))
-    unknown = pc.equal(precision, UNKNOWN).fill_null(fill_value=True)
     columns = [
         pseudonyms.ids.take(pa.array(record)),
         pa.array(header.parties, pa.string()).take(pa.array(others[party])),
         pa.array(STATUSES).take(band.fill_null(STATUSES.index("none"))),
         named(header.tiers, "tier"),
         pa.array(BANDS).take(band),
-        pc.if_else(unknown, pa.scalar(None, pa.int32()), precision),
+        millionths("precision"),
+        millionths("similarity"),
         text,
         sentences.take(pa.array(which.astype(np.int64)).take(row)),
     ]

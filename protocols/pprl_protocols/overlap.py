@@ -5,12 +5,13 @@
 >>> from tempfile import TemporaryDirectory
 >>> none = pa.nulls(1, pa.string())
 >>> row = {"id": ["7"], "party": ["dinsos"], "status": ["none"], "tier": none, "band": none}
->>> row |= {"precision": pa.nulls(1, pa.int32()), "match": none, "explanation": none}
+>>> row |= {name: pa.nulls(1, pa.int32()) for name in ("precision", "similarity")}
+>>> row |= {"match": none, "explanation": none}
 >>> with TemporaryDirectory() as folder:
 ...     path = Path(folder) / "overlap.csv"
 ...     write_csv(pa.table(row), path)
 ...     print(path.read_text().splitlines()[1])
-7,dinsos,none,,,,,
+7,dinsos,none,,,,,,
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
 
 _ROWS = 1 << 16
 _MILLION = 1_000_000
+_SHARES = ("precision", "similarity")
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
     """Write what an agency receives to a file of the caller's: records, or tables. Not atomic.
 
-    Precision is written with four decimals; what isn't there is empty, and so is a hidden count.
+    Precision and similarity are written with four decimals; what isn't there is empty, and so is a
+    hidden count.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -38,9 +41,8 @@ def write_csv(table: pa.Table, path: Path) -> None:
         writer.writerow(names)
         for batch in table.to_batches(max_chunksize=_ROWS):
             columns = batch.to_pydict()
-            if "precision" in columns:
-                columns["precision"] = [
-                    None if value is None else f"{value / _MILLION:.4f}"
-                    for value in columns["precision"]
+            for name in columns.keys() & _SHARES:
+                columns[name] = [
+                    None if value is None else f"{value / _MILLION:.4f}" for value in columns[name]
                 ]
             writer.writerows(zip(*(columns[name] for name in names), strict=True))

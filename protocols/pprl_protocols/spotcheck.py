@@ -236,12 +236,13 @@ def verify(answer: Answer, draw: Draw, agreement: Agreement, transcript: Transcr
     drawn = positions(draw.close, draw.nonce, size=size, count=draw.records)
     if tuple(record.position for record in answer.records) != drawn:
         raise PeerError("spotcheck.positions", party=name)
-    form = (*_form(agreement), len(agreement.disclosure.given_by(name)))
+    bits, keyed = _form(agreement)
+    counts = (*keyed, len(agreement.disclosure.given_by(name)))
     blobs = list(attributes.widths(attributes.layouts_to(agreement, name)).values())
     wrong = [
         record.position
         for record in answer.records
-        if not _has_form(record, *form, blobs)
+        if not _has_form(record, bits, counts, blobs)
         or not merkle.verify(record.leaf, record.path, record.position, size, published.root)
     ]
     return Check.of(NAME, _findings(draw, agreement, size, drawn, wrong))
@@ -274,15 +275,17 @@ def _findings(
     yield Finding("spotcheck.sources", {"party": party}, "note")
 
 
-def _has_form(record: DrawnRecord, bits: int, kinds: int, strata: int, blobs: list[int]) -> bool:
+def _has_form(
+    record: DrawnRecord, bits: int, counts: tuple[int, int, int], blobs: list[int]
+) -> bool:
     width = None if record.filter is None else len(record.filter) // 2
     sealed = [len(blob) // 2 for blob in record.sealed]
-    found = (len(record.tokens), len(record.strata), sealed)
-    return width in {None, (bits + 63) // 64 * 8} and found == (kinds, strata, blobs)
+    found = (len(record.tokens), len(record.blocks), len(record.strata))
+    return width in {None, (bits + 63) // 64 * 8} and (found, sealed) == (counts, blobs)
 
 
-def _form(agreement: Agreement) -> tuple[int, int]:
-    """Return the bits of a filter and the number of tokens.
+def _form(agreement: Agreement) -> tuple[int, tuple[int, int]]:
+    """Return the bits of a filter, and the numbers of tokens and of blocks.
 
     Not by ``agreement.read_schema``: an auditor may come years later with software that reads
     names otherwise, and needn't read any.
@@ -290,7 +293,7 @@ def _form(agreement: Agreement) -> tuple[int, int]:
     text = agreement.schema_text
     read = Schema.from_clkhash if text.lstrip().startswith("{") else Schema.from_toml
     schema = read(text, path="schema_text")
-    return schema.bits, len(schema.token_kinds)
+    return schema.bits, (len(schema.token_kinds), len(schema.block_passes))
 
 
 def _said(transcript: Transcript, kind: Kind, party: str) -> Signed | None:

@@ -39,6 +39,7 @@ _MAX_PATH = 64
 _MAX_BLOB_HEX = 2 * limits.MAX_ITEMS * (limits.MAX_ATTRIBUTE_BYTES + 2) + 1_000
 _MAX_FILTER_BYTES = 8_192
 _ID_BYTES = _TOKEN_BYTES = 16
+_BLOCK_BYTES = 8
 _NONE, _VALUE = b"\x00", b"\x01"
 
 
@@ -102,6 +103,8 @@ class DrawnRecord(Part):
         Its filter, hex, with the bits appended to whole words; None when it has none.
     tokens
         Its exact tokens, hex, in the order of the schema; None where it has none.
+    blocks
+        Its block tokens, hex, in the order of the schema; None where it is in none.
     strata
         Its agreed values for the tables, in the order of the file.
     sealed
@@ -120,6 +123,10 @@ class DrawnRecord(Part):
         tuple[Annotated[str, Field(pattern=hexadecimal(_TOKEN_BYTES))] | None, ...],
         Field(max_length=limits.MAX_ITEMS),
     ]
+    blocks: Annotated[
+        tuple[Annotated[str, Field(pattern=hexadecimal(_BLOCK_BYTES))] | None, ...],
+        Field(max_length=limits.MAX_ITEMS),
+    ] = ()
     strata: Annotated[tuple[Line, ...], Field(max_length=limits.MAX_STRATA)] = ()
     sealed: Annotated[
         tuple[Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$", max_length=_MAX_BLOB_HEX)], ...],
@@ -134,7 +141,7 @@ class DrawnRecord(Part):
             self.id.encode(),
             *(
                 None if each is None else bytes.fromhex(each)
-                for each in (self.filter, *self.tokens)
+                for each in (self.filter, *self.tokens, *self.blocks)
             ),
             *(each.encode() for each in self.strata),
             *map(bytes.fromhex, self.sealed),

@@ -3,8 +3,10 @@
     python tests/bench/bench_compare.py [--records 100000]
 
 Filters: ``realistic`` are 25 to 40 name bigrams of a register with common and rare names, 8 to 15
-bits each; ``dense`` are random with half of the bits set. 1,024 bits, Dice threshold 0.8. It
-asserts nothing about time.
+bits each; ``dense`` are random with half of the bits set. 1,024 bits, Dice threshold 0.8.
+``hardened`` are as dense, as all filters of that scheme are, 2,048 and 4,096 bits, compared from
+where an estimate begins (similarity 0.6), which keeps one pair in 30,000. It asserts nothing about
+time.
 """
 
 from __future__ import annotations
@@ -22,10 +24,13 @@ import pyarrow as pa
 from bitarray import bitarray
 
 from pprl.candidates.exhaustive import similar_pairs
+from pprl.compare.measure import Majority
 from pprl.encoded import EncodedSet, Header, table_schema
 
 BITS = 1_024
 THRESHOLD = 800_000
+HARDENED_THRESHOLD = 600_000
+KAPPA = 4
 CONSONANTS, VOWELS = "bcdfghjklmnprstwy", "aiueo"
 OURS_RECORDS = 40_000  # records a side; long enough to hide the first spans
 PEER_RECORDS = (4_000, 10_000)
@@ -69,9 +74,9 @@ def realistic(rng, people):
     return np.packbits(words, axis=1).view(np.uint64)
 
 
-def dense(rng, n_records):
+def dense(rng, n_records, bits=BITS):
     """Set half of the bits at random."""
-    return rng.integers(0, 2**64, (n_records, BITS // 64), dtype=np.uint64)
+    return rng.integers(0, 2**64, (n_records, bits // 64), dtype=np.uint64)
 
 
 def rate(work, n_pairs, repeats=3):
@@ -118,6 +123,20 @@ def compare_table(left, right, label):
     print(f"{label:10} {set_bits.mean():9.0f} +- {set_bits.std():3.0f} {ours:12,.0f} {beside}")
 
 
+def hardened_table(rng, bits):
+    """Print one row: filters of the hardened scheme on one core."""
+    left, right = dense(rng, OURS_RECORDS, bits), dense(rng, OURS_RECORDS, bits)
+    options = {"measure": Majority(bits, KAPPA), "threads": 1}
+    kept = len(similar_pairs(left, right, HARDENED_THRESHOLD, **options))
+    n_pairs = len(left) * len(right)
+    ours = rate(lambda: similar_pairs(left, right, HARDENED_THRESHOLD, **options), n_pairs)
+    set_bits = np.bitwise_count(left).sum(axis=1)
+    label = f"hard {bits}"
+    print(
+        f"{label:10} {set_bits.mean():9.0f} +- {set_bits.std():3.0f} {ours:12,.0f} - kept {kept:,}"
+    )
+
+
 def write_set(path, filters):
     """Write filters as an EncodedSet without tokens."""
     header = Header(scheme="clk", bits=BITS, schema=None, key_check=None, records=len(filters))
@@ -157,6 +176,8 @@ def main():
     print(f"{'filters':10} {'set bits':>16} {'pprl':>12} {'anonlink':>10} {'ratio':>8}")
     compare_table(left, right, "realistic")
     compare_table(dense(rng, OURS_RECORDS), dense(rng, OURS_RECORDS), "dense")
+    for bits in (2_048, 4_096):
+        hardened_table(rng, bits)
 
     with TemporaryDirectory() as name:
         folder = Path(name)

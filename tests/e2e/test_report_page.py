@@ -26,6 +26,7 @@ from pprl.report.krs.data import (
     Party,
     ReportData,
     Share,
+    Similarities,
 )
 from pprl.report.krs.page import render
 
@@ -69,12 +70,28 @@ MINUTES = Minutes(
     closed_on=date(2026, 2, 1),
     decided=Decided(accepted=41, refused=17, undecided=180),
 )
-PAIRS = (5210, 2105, 903, 388, 171, 90, 66, 93, 240, 705, 1604, 2980, 4702, 6890, 11030)
+PAIRS = (0, 4, 1, 14, 29, 59, 97, 135, 181, 318, 584, 920, 1551, 2098, 3091, 3484, 3312, 539, 9999)
+PAIRS += (1_230_610,)
+REVIEWED = (0,) * 8 + (14, 126, 211, 185, 1_108, 52, 7) + (0,) * 5
 MATCHING = Matching(
-    Share(0.9931, 0.9897, 0.9956),
-    Share(0.968, 0.955, 0.979),
-    (Bars("nik", None, None), Bars("token", 0.74, 0.72), Bars("filter", 0.86, 0.79)),
-    tuple(Bin(0.7 + 0.02 * n, 0.72 + 0.02 * n, pairs) for n, pairs in enumerate(PAIRS)),
+    precision=Share(0.9994, 0.983, 0.9998),
+    persons=Share(0.9931, 0.9897, 0.9956),
+    recall=Share(0.968, 0.955, 0.979),
+    bars=(
+        Bars("nik", 0.62, None),
+        Bars("nik15", None, 0.0),
+        Bars("filter", 0.835, 0.79),
+        Bars("contradicted", 0.87, 0.83),
+    ),
+    histogram=Similarities(
+        tuple(
+            Bin(0.6 + 0.02 * n, 0.62 + 0.02 * n, *pairs)
+            for n, pairs in enumerate(zip(PAIRS, REVIEWED, strict=True))
+        ),
+        below=412,
+        accepted_without=1_204,
+        review_without=31,
+    ),
 )
 # Everything that sticks out, is cut off or breaks inside a word.
 MEASURE = r"""

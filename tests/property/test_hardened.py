@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import pprl
 from pprl.candidates.exhaustive import similar_pairs
-from pprl.compare.measure import MILLION, Majority
+from pprl.compare.measure import MILLION, Majority, majority_reach
 from pprl.encode.hardened import LEAST_GRAMS, hardened_reference, random_bits
 from pprl.encode.ngrams import tokens
 from pprl.schema.feature import Exact, QGrams
@@ -191,12 +191,14 @@ def test_filters_are_balanced_whatever_a_name_is_like():
 @given(kappa=st.integers(1, 8), bits=st.sampled_from([64, 1024, 2048]))
 def test_similarity_is_the_root_rounded_down_and_never_rises_with_distance(kappa, bits):
     table = Majority(bits, kappa).by_distance.tolist()
+    reach = majority_reach(bits)
+    assert (reach - bits / 2) / (bits**0.5 / 2) == pytest.approx(3, abs=0.1)  # deviations of chance
     assert table[0] == MILLION
-    assert table[bits // 2 :] == [0] * (bits - bits // 2 + 1)
+    assert table[reach:] == [0] * (bits + 1 - reach)
     assert all(one >= other for one, other in pairwise(table))
-    for distance in range(0, bits // 2 + 1, 7):
-        least = (bits - 2 * distance) * MILLION**kappa
-        assert table[distance] ** kappa * bits <= least < (table[distance] + 1) ** kappa * bits
+    for distance in range(0, reach + 1, 7):
+        least = (reach - distance) * MILLION**kappa
+        assert table[distance] ** kappa * reach <= least < (table[distance] + 1) ** kappa * reach
 
 
 @pytest.mark.parametrize("threads", [1, 2])

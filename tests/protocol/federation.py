@@ -80,7 +80,14 @@ class Federation:
     """
 
     def __init__(
-        self, folder, n_agencies=2, *, sizes=(600, 900, 900), auditor=False, disclosure=None
+        self,
+        folder,
+        n_agencies=2,
+        *,
+        sizes=(600, 900, 900),
+        auditor=False,
+        disclosure=None,
+        schema=None,
     ):
         roles = dict(ROLES)
         if n_agencies == 3:
@@ -95,7 +102,7 @@ class Federation:
         }
         (folder / "exchange").mkdir()
         self.exchange = Exchange.open(str(folder / "exchange"))
-        self.agreement = agreed_on(self.homes, disclosure=disclosure)
+        self.agreement = agreed_on(self.homes, disclosure=disclosure, schema=schema)
         self.exchange.put_agreement(RUN, self.agreement.to_bytes())
         self.made = simulate(
             list(sizes[:n_agencies]), overlap=0.5, damage="clean", seed=3, out=folder

@@ -211,6 +211,8 @@ def test_every_own_record_is_joined_in_the_order_of_the_own_file(run):
             assert found["tier"] == file.header.tiers[row["tier"]]
             assert found["band"] == "accept"
             assert found["explanation"]
+            known = None if row["similarity"] < 0 else row["similarity"]
+            assert found["similarity"] == known
             assert found["precision"] is None
         for row in table.to_pylist():
             if row["status"] == "none":

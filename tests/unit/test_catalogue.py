@@ -17,6 +17,7 @@ COMPOSED = (
     "check.",
     "explain.",
     "krs_report.band_",
+    "risk.about_",
     "krs_report.changes_short_",
     "krs_report.changes_work_",
     "krs_report.column_",

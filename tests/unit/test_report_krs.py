@@ -27,6 +27,7 @@ from pprl.report.krs.data import (
     Party,
     ReportData,
     Share,
+    Similarities,
 )
 from pprl.report.krs.heat import make_heats, shade
 from pprl.report.krs.page import render
@@ -48,10 +49,15 @@ MINUTES = Minutes(
     decided=Decided(accepted=3, refused=2, undecided=1),
 )
 MATCHING = Matching(
-    Share(0.9931, 0.9897, 0.9956),
-    Share(0.968),
-    (Bars("filter", 0.9, 0.8), Bars("nik", None, None)),
-    (Bin(0.7, 0.8, 40), Bin(0.8, 0.9, 3), Bin(0.9, 1.0, 700)),
+    precision=Share(0.9931, 0.9897, 0.9956),
+    persons=Share(0.9712, 0.9601, 0.9788),
+    recall=Share(0.968),
+    bars=(Bars("filter", 0.9, 0.805), Bars("nik", None, None)),
+    histogram=Similarities(
+        (Bin(0.7, 0.8, 40, 0), Bin(0.8, 0.9, 3, 62), Bin(0.9, 1.0, 1700, 0)),
+        below=4,
+        accepted_without=1234,
+    ),
 )
 HOSTILE = "<script>alert(1)</script>"
 
@@ -136,9 +142,11 @@ def test_the_answer_comes_first_in_both_languages(small):
         " PKH." in indonesian
     )
     assert "1 Februari 2026" in indonesian
-    assert "993 benar: presisi taksiran 99,3% (selang kepercayaan 95%: 99,0% sampai 99,6%)" in (
-        indonesian
+    assert (
+        "sekitar 993 benar-benar keluarga yang sama, paling sedikit 990: presisi taksiran 99,3%"
+        " (selang kepercayaan 95%: 99,0% sampai 99,6%)" in indonesian
     )
+    assert "about 993 are the same family, and at least 990: estimated" in english
 
 
 def test_a_match_in_review_counts_in_no_desil(small):
@@ -287,8 +295,49 @@ def test_without_a_histogram_matches_are_shown_by_precision(small):
 def test_the_histogram_names_the_bars_that_lie_in_it(small):
     page = render(small, language="id")
     assert "filter: terima 0,90" in page
-    assert "filter: tinjau 0,80" in page
+    assert "filter: tinjau 0,805" in page
     assert "nik: terima" not in page
+
+
+def test_every_column_of_the_histogram_says_its_pairs_and_what_isnt_drawn_is_said(small):
+    page = render(small, language="en")
+    drawn = re.findall(r">([\d,]+)</text>", page)
+    assert {"40", "3", "1,700", "62"} <= set(drawn)
+    seen = text_of(page)
+    assert "Accepted: 1,743 pairs" in seen
+    assert "To be reviewed: 62 pairs" in seen
+    assert "4 pairs lie below 0.70" in seen
+    assert "1,234 further pairs were accepted by a number alone" in seen
+    assert "with a number alone are to be reviewed" not in seen
+
+
+def test_a_histogram_of_no_pairs_is_not_drawn(small):
+    nothing = replace(MATCHING, histogram=Similarities((Bin(0.0, 1.0, 0, 0),)))
+    page = text_of(render(replace(small, matching=nothing), language="en"))
+    assert "Pairs by similarity" not in page
+
+
+def test_precision_of_persons_stands_beside_that_of_families(small):
+    page = text_of(render(small, language="en"))
+    details, minutes = page.split("Estimates of the run")[1:]
+    for part in (details, minutes):
+        families, persons = (part.index(f"Precision of {each}") for each in ("families", "persons"))
+        assert "99.3%" in part[families:persons]
+        assert "97.1%" in part[persons : persons + 100]
+
+
+def test_without_an_estimate_about_families_matches_are_counted(small):
+    matches = replace(MATCHING, precision=None)
+    page = text_of(render(replace(small, matching=matches), language="en"))
+    assert "Of 1,000 matches about 971 are right, and at least 960:" in page
+    assert re.search(r"Precision of families share of [a-z ]+ not estimated", page)
+
+
+@pytest.mark.parametrize(("share", "right"), [(1.0, "1,000"), (0.9999, "999"), (0.9986, "999")])
+def test_all_are_right_only_when_all_are(small, share, right):
+    sure = replace(MATCHING, precision=Share(share, share, 1.0))
+    page = text_of(render(replace(small, matching=sure), language="en"))
+    assert f"about {right} are the same family, and at least {right}:" in page
 
 
 def test_wrong_matches_are_expected_as_the_precision_says():

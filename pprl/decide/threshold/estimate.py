@@ -3,6 +3,11 @@
 What matching asks of a judge (:mod:`pprl.decide.judge`), answered from the data: a bar for each
 kind of token from the two modes of its similarities, the similarity from which filters need be
 compared from a pilot sample, and in the end everything at once.
+
+Where filters are compared in blocks, all of what is said about them is about pairs that share one:
+the matches among them look more alike than others, and so do people who aren't one person. So the
+tokens that show what matches look like are split as well: those of pairs in blocks go to the
+filters, and the share of right ones among them is the share of persons whose records meet at all.
 """
 
 from __future__ import annotations
@@ -17,30 +22,31 @@ from pprl.compare.pairs import Pairs
 from pprl.decide.judge import UNKNOWN, Verdict
 from pprl.decide.threshold.bins import BINS, STEP, TOP, at_least, bin_of, edge, histogram
 from pprl.decide.threshold.choice import (
-    NOTHING,
     REVIEW_FLOOR,
     Choice,
     Interval,
     TierCurve,
     choose,
 )
+from pprl.decide.threshold.fitted import Fitted, rising
 from pprl.decide.threshold.mixture import FEW, Observed, fit
 from pprl.decide.threshold.sampling import (
     LEAST_PAIRS,
-    PILOT_ROWS,
     SHARE_OF_PAIRS,
     crowded_bin,
     inside,
+    pilot_rows,
     random_similarities,
     some_open,
+    usual_bin,
 )
 from pprl.decide.threshold.selection import BEFORE_ALL, Taken, share_free
 from pprl.decide.tiers import (
     CONTRADICTED_TIER,
     FILTER_TIERS,
     STANDS_IN,
-    chosen,
     filter_pairs,
+    n_comparable,
     strongest_kind,
     with_filter,
 )
@@ -110,6 +116,9 @@ class Estimate:
     rows_sampled, pairs_sampled, null_events
         Rows and pairs looked at inside the files, and the pairs of different people among them
         that reach the accept bar of ``filter``.
+    block_recall
+        Share of the common persons whose records share a block, as their tokens tell; 1 where
+        every pair is compared, None where tokens can't tell.
     first_similarity
         Dice coefficient in millionths from which filters were compared.
     null_fit
@@ -128,6 +137,7 @@ class Estimate:
     rows_sampled: tuple[int, ...]
     pairs_sampled: int
     null_events: int
+    block_recall: float | None
     first_similarity: int
     null_fit: Smooth | None
 
@@ -155,6 +165,8 @@ class Estimator:
         self._kind = strongest_kind(left, right)
         self._random = random_similarities(left, right, target.seed)
         self._tokens: dict[str, Floats] = {}
+        self._in_blocks: dict[str, Floats] = {}
+        self._blocked = left.blocks is not None and right.blocks is not None
         self._bars: dict[str, int] = {}
         self._first = BINS
 
@@ -176,8 +188,8 @@ class Estimator:
         if found.tier in STANDS_IN and counts.sum() < FEW:
             return NEVER
         self._tokens[found.tier] = counts
-        mixture = fit(Observed(BINS, 0.0, self._most(), {}, self._tokens, (), self._random))
-        curve = self._token_curve(found.tier, mixture, self._tokens[found.tier])
+        self._in_blocks[found.tier] = _counts(found.only(found.comparable))
+        curve = self._token_curve(found.tier, self._fit_tokens(), counts)
         self._bars[found.tier] = edge(curve.bar(_EVEN))
         return self._bars[found.tier]
 
@@ -189,14 +201,18 @@ class Estimator:
         """
         sides = (self._left, self._right)
         rows = [with_filter(*each) for each in zip(sides, (left_open, right_open), strict=True)]
-        words = [chosen(side.filters, part) for side, part in zip(sides, rows, strict=True)]
         seed, threads = self._target.seed, self._threads
-        crowded = crowded_bin(words[0], words[1], self._left.measure, seed, threads)
+        small = 0 if len(rows[0]) <= len(rows[1]) else 1
+        crowded = crowded_bin(sides[1 - small], rows[1 - small], seed, threads)
         lowest = max(crowded - _BELOW_CROWDED, 0)
-        small = 0 if len(words[0]) <= len(words[1]) else 1
+        if self._blocked:
+            usual = usual_bin(sides[1 - small], rows[1 - small], seed, threads)
+            lowest = max(lowest, usual)
         is_open = [left_open, right_open]
         is_open[small] = some_open(
-            is_open[small] & sides[small].records.has_filter(), PILOT_ROWS, seed
+            is_open[small] & sides[small].records.has_filter(),
+            pilot_rows(sides[small], rows[small], sides[1 - small], rows[1 - small]),
+            seed,
         )
         found, n_compared = filter_pairs(
             self._left, self._right, is_open[0], is_open[1], self._below(lowest), self._bounds
@@ -211,15 +227,15 @@ class Estimator:
         matched = min(
             sum(mixture.matches[tier] for tier in mixture.null) / int(is_open[small].sum()), 1.0
         )
-        share = len(words[small]) / len(words[1 - small])
+        share = len(rows[small]) / len(rows[1 - small])
         free = max((1 - matched) * (1 - matched * share), _LEAST_FREE)
         bars = [
             np.searchsorted(
-                _rising(mixture.matches[tier] * mixture.shape, null * free, lowest), _HOPELESS
+                rising(mixture.matches[tier] * mixture.shape, null * free, lowest), _HOPELESS
             )
             for tier, null in mixture.null.items()
         ]
-        whole = len(words[0]) * len(words[1]) / n_compared
+        whole = n_comparable(*sides, *rows) / n_compared
         chance = at_least(sum(mixture.null.values(), np.zeros(BINS))) * whole
         enough = int(np.flatnonzero(chance >= min(_ENOUGH_CHANCE, chance[lowest]))[-1])
         self._first = min(int(min(bars)), max(enough, lowest), TOP)
@@ -233,11 +249,16 @@ class Estimator:
             for side in (self._left, self._right)
         ]
         mixture = fit(self._observed(found, self._first, n_compared, within))
-        curves = self._curves(found, mixture)
-        persons = sum(mixture.matches.values()) / _records_a_person(mixture.duplicates)
-        choice = choose(curves, mixture.null_fit, precision=self._target.precision, persons=persons)
+        fitted = Fitted(mixture, mixture, 1.0)
+        if self._blocked:
+            by_token = self._fit_tokens() if self._tokens else mixture
+            fitted = Fitted.in_blocks(mixture, by_token, self._kind, self._in_blocks)
+        curves = self._curves(found, fitted)
+        choice = choose(
+            curves, mixture.null_fit, precision=self._target.precision, persons=fitted.persons
+        )
         review = self._review(curves, choice)
-        recall, reason = self._recall(curves, mixture, choice, persons)
+        recall, reason = fitted.recall(curves, choice, tuple(self._tokens))
         bar = bin_of(choice.bars(curves)[FILTER_TIERS[0]])
         estimate = Estimate(
             curves=curves,
@@ -245,21 +266,28 @@ class Estimator:
             review=review,
             recall=recall,
             recall_reason=reason,
-            persons=persons,
+            persons=fitted.persons,
             share_right={
-                kind: mixture.matches[kind] / (mixture.matches[kind] + float(wrong.sum()))
-                for kind, wrong in mixture.wrong.items()
+                kind: fitted.matches(kind) / (fitted.matches(kind) + float(wrong.sum()))
+                for kind, wrong in fitted.tokens.wrong.items()
             },
-            duplicates=mixture.duplicates,
+            duplicates=fitted.duplicates,
             namesakes=mixture.namesakes,
             rows_sampled=tuple(each.rows for each in within),
             pairs_sampled=int(sum(each.pairs for each in within)),
             null_events=int(sum(each.counts[bar:].sum() for each in within)),
+            block_recall=fitted.block_recall,
             first_similarity=self._below(self._first),
             null_fit=mixture.null_fit,
         )
         bars = {each.tier: NEVER for each in found} | choice.bars(curves)
-        return Verdict(bars, {each.tier: 0 for each in found} | review, estimate)
+        return Verdict(
+            bars, {each.tier: 0 for each in found} | review, estimate, fitted.block_recall
+        )
+
+    def _fit_tokens(self) -> Mixture:
+        """Split all pairs with an equal token, whatever their blocks."""
+        return fit(Observed(BINS, 0.0, self._most(), {}, self._tokens, (), self._random))
 
     def _observed(
         self, found: Sequence[Found], lowest: int, n_compared: int, within: Sequence[Within]
@@ -268,7 +296,7 @@ class Estimator:
         if self._kind is None:
             del filters[CONTRADICTED_TIER]  # nothing can contradict
         return Observed(
-            lowest, float(n_compared), self._most(), filters, self._tokens, within, self._random
+            lowest, float(n_compared), self._most(), filters, self._in_blocks, within, self._random
         )
 
     def _below(self, place: int) -> int:
@@ -278,15 +306,18 @@ class Estimator:
     def _most(self) -> float:
         return float(min(len(self._left.records), len(self._right.records)))
 
-    def _curves(self, found: Sequence[Found], mixture: Mixture) -> tuple[TierCurve, ...]:
+    def _curves(self, found: Sequence[Found], fitted: Fitted) -> tuple[TierCurve, ...]:
         """Follow one-to-one assignment, and set what it finds against what chance would."""
+        mixture = fitted.filters
         taken = Taken.nobody(len(self._left.records), len(self._right.records))
         curves = []
         for each in found:
             if each.tier in self._tokens:
                 pairs = each.pairs[each.reaching(self._bars[each.tier])]
                 kept = pairs[taken.take(pairs, BEFORE_ALL)].similarity
-                curves.append(self._token_curve(each.tier, mixture, histogram(kept[kept >= 0])))
+                curves.append(
+                    self._token_curve(each.tier, fitted.tokens, histogram(kept[kept >= 0]))
+                )
         tiers = [each for each in found if each.tier in mixture.null]
         even, shifts = self._shifts(mixture)
         pairs = Pairs.concat([each.pairs.weaker_by(shifts[each.tier]) for each in tiers])
@@ -306,7 +337,7 @@ class Estimator:
             # what that leaves of either says nothing about a pair.
             low = max(bin_of(shifts[each.tier] + even) - _FAR_BELOW, self._first)
             free[:low] = free[low]
-            local = _rising(right, mixture.null[each.tier] * free, self._first)
+            local = rising(right, mixture.null[each.tier] * free, self._first)
             curves.append(TierCurve(each.tier, histogram(kept), right, null, local, by_null=True))
         return tuple(curves)
 
@@ -317,7 +348,7 @@ class Estimator:
         """
         even = {}
         for tier, null in mixture.null.items():
-            local = _rising(mixture.matches[tier] * mixture.shape, null, self._first)
+            local = rising(mixture.matches[tier] * mixture.shape, null, self._first)
             even[tier] = edge(int(np.searchsorted(local, _EVEN)))
         least = min(even.values())
         return least, {tier: bar - least for tier, bar in even.items()}
@@ -325,7 +356,7 @@ class Estimator:
     def _token_curve(self, kind: str, mixture: Mixture, found: Floats) -> TierCurve:
         right, wrong = mixture.matches[kind] * mixture.shape, mixture.wrong[kind]
         usual = int(np.searchsorted(self._random.cumsum(), self._random.sum() / 2))
-        return TierCurve(kind, found, right, wrong, _rising(right, wrong, usual), by_null=False)
+        return TierCurve(kind, found, right, wrong, rising(right, wrong, usual), by_null=False)
 
     def _review(self, curves: Sequence[TierCurve], choice: Choice) -> dict[str, int]:
         accept = choice.bars(curves)
@@ -336,31 +367,6 @@ class Estimator:
             for curve in curves
         }
 
-    def _recall(
-        self, curves: Sequence[TierCurve], mixture: Mixture, choice: Choice, persons: float
-    ) -> tuple[Interval | None, str | None]:
-        """Estimate recall from what tokens say about pairs that filters would have missed."""
-        if not self._tokens:
-            return None, "no_tokens"
-        by_token = sum(mixture.matches[kind] for kind in self._tokens)
-        if by_token < FEW:
-            return None, "few_tokens"
-        if choice is NOTHING:
-            return Interval(0.0, 0.0, 0.0), None
-        reach = at_least(mixture.shape)
-        missed = doubt = 0.0
-        for curve in curves:
-            start = curve.bar(choice.cutoff)
-            kept = float(reach[start]) if start < BINS else 0.0
-            n_matches = mixture.matches[curve.tier]
-            missed += n_matches * (1 - kept)
-            doubt += n_matches**2 * kept * (1 - kept) / by_token
-        right = max(choice.found - choice.false, 0.0)
-        everybody = max(persons, right)
-        spread = 1.96 * float(np.sqrt(doubt + missed + choice.false + 0.25)) / everybody
-        value = right / everybody
-        return Interval(value, max(value - spread, 0.0), min(value + spread, 1.0)), None
-
 
 def _counts(found: Found) -> Floats:
     similarity = found.pairs.similarity
@@ -369,18 +375,3 @@ def _counts(found: Found) -> Floats:
 
 def _below(pairs: Pairs, place: int) -> Pairs:
     return pairs[pairs.similarity < edge(place)]
-
-
-def _rising(right: Floats, wrong: Floats, start: int) -> Floats:
-    """Return the share of right ones; 0 below ``start``, and from there on never falling."""
-    local = right / (right + wrong)
-    local[:start] = 0
-    return np.maximum.accumulate(local)
-
-
-def _records_a_person(duplicates: Sequence[float]) -> float:
-    """Return how many pairs a common person makes when files have second records.
-
-    A share ``q`` of persons with two records gives a record ``2 q / (1 + q)`` partners on average.
-    """
-    return float(np.prod([1 + partners / max(2 - partners, 1.0) for partners in duplicates]))

@@ -44,6 +44,9 @@ _RANDOM_TAIL = 1e-3
 FEW = 30
 """Pairs below which a shape can't be seen."""
 _SCALE_PRIOR = 100.0  # pairs; keeps the scale of a small file near 1
+_DRAWN_PRIOR = 300.0
+"""Pairs drawn at random that wrong pairs of a token are believed to resemble. A handful of wrong
+pairs can't show how fast they get rarer, and then takes the credit for badly damaged matches."""
 _TOP_PRIOR = 0.002  # events; how little it takes to believe in namesakes
 
 
@@ -178,10 +181,10 @@ class _Fit:
         self.matches |= {
             kind: max(float((each * beyond).sum()), 1.0) for kind, each in seen.tokens.items()
         }
-        spread = seen.random + _TINY
-        spread /= spread.sum()
+        self.drawn = seen.random + _TINY
+        self.drawn /= self.drawn.sum()
         self.wrong = {
-            kind: max(float((each * ~beyond).sum()), 1.0) * spread
+            kind: max(float((each * ~beyond).sum()), 1.0) * self.drawn
             for kind, each in seen.tokens.items()
         }
         self.scale = [1.0 for _ in seen.within]
@@ -286,7 +289,10 @@ class _Fit:
                 start = np.log(np.maximum(shape, _TINY))
                 # Equal filters are no part of the curve: matches without damage are there.
                 told = (np.arange(BINS) < TOP).astype(np.float64)
-                curve = smooth(wrong * told, n_wrong * told, _WRONG_BEND, start)
+                drawn = _DRAWN_PRIOR * self.drawn
+                curve = smooth(
+                    (wrong + drawn) * told, (n_wrong + _DRAWN_PRIOR) * told, _WRONG_BEND, start
+                )
                 shape = np.exp(curve.log_rate)
             self.wrong[kind] = n_wrong * shape
 

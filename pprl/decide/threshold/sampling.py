@@ -4,8 +4,10 @@ Inside one file nobody should meet himself, so the pairs found there say how ali
 of this very population are, at this very size. Rows are drawn, and each is compared with the whole
 file. The draw comes from a seed and is the same on every machine.
 
-It never looks at who a record is, and never compares by itself: see
-:mod:`pprl.candidates.exhaustive`.
+Where filters are compared in blocks, people are compared here in blocks as well: those who share a
+birth date and a sex are more alike than others, and the null is that of the pairs looked at.
+
+It never looks at who a record is, and never compares by itself: see :mod:`pprl.candidates`.
 """
 
 from __future__ import annotations
@@ -17,15 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pprl.buffers import valid
-from pprl.candidates.exhaustive import similar_pairs
 from pprl.compare.given import similarity_of
 from pprl.decide.threshold.bins import BINS, STEP, at_least, edge, histogram
 from pprl.decide.threshold.mixture import Within
-from pprl.decide.tiers import with_filter
+from pprl.decide.tiers import compared_pairs, n_comparable, with_filter
 
 if TYPE_CHECKING:
-    from pprl.compare.measure import Measure
-    from pprl.compare.packing import Words
     from pprl.compare.pairs import Integers
     from pprl.decide.assignment import Flags
     from pprl.decide.threshold.bins import Floats
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 RANDOM_PAIRS = 50_000
 PILOT_ROWS = 500
+PILOT_PAIRS = 5_000_000
+"""Where filters are compared in blocks, a pilot takes as many rows as make so many pairs."""
 LEAST_ROWS = 300
 LEAST_PAIRS = 200_000_000
 """Pairs inside the files that may always be compared: some tenths of a second."""
@@ -71,32 +72,68 @@ def _without_top(counts: Floats, most: float) -> Floats:
     return np.maximum(np.minimum(counts, above - most), 0)
 
 
-def crowded_bin(
-    left: Words, right: Words, measure: Measure, seed: int, threads: int | None
-) -> int:
+def pilot_rows(side: Side, rows: Integers, other: Side, others: Integers) -> int:
+    """Return how many of some rows a pilot should compare with some of the other side."""
+    if side.blocks is None or other.blocks is None:
+        return PILOT_ROWS
+    partners = n_comparable(side, other, rows, others) / max(len(rows), 1)
+    return max(PILOT_ROWS, int(PILOT_PAIRS / max(partners, 1.0)))
+
+
+def crowded_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int:
     """Return the bin above which chance gives about half a pair for each record.
 
-    Chance is seen inside the larger file; the band just above the bin counts, so that second
-    records of a person, most of them near 1, don't.
+    Chance is seen inside one file; the band just above the bin counts, so that second records of
+    a person, most of them near 1, don't.
+
+    Parameters
+    ----------
+    side, rows
+        The larger file, and its records that are open and have a filter.
     """
-    words = right if len(left) <= len(right) else left
-    rows = _drawn(len(words), PILOT_ROWS, np.random.default_rng([seed, 1]))
+    most = pilot_rows(side, rows, side, rows)
+    drawn = rows[_drawn(len(rows), most, np.random.default_rng([seed, 1]))]
     threshold = 0
     for threshold in _PILOT_THRESHOLDS:
-        pairs = similar_pairs(words[rows], words, threshold, measure=measure, threads=threads)
-        above = at_least(histogram(pairs.similarity[rows[pairs.left] != pairs.right]))
+        pairs = compared_pairs(side, side, drawn, rows, threshold, threads)
+        above = at_least(histogram(pairs.similarity[drawn[pairs.left] != rows[pairs.right]]))
         band = above - np.append(above[_BAND:], np.zeros(_BAND))
         # Up to the first bin that chance doesn't fill: second records may crowd beyond it.
-        sparse = band[threshold // STEP :] < max(_PAIRS_A_RECORD * len(rows), 1)
+        sparse = band[threshold // STEP :] < max(_PAIRS_A_RECORD * len(drawn), 1)
         if not sparse[0]:
             return threshold // STEP + int(sparse.argmax()) - 1
     return threshold // STEP
 
 
+def usual_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int:
+    """Return the bin in the middle of the pairs inside the blocks of one file.
+
+    In small blocks hardly any pair is alike by chance, so that the crowded bin may lie where even
+    different people are seldom so unlike: below their middle nothing tells chance from matches.
+
+    Parameters
+    ----------
+    side, rows
+        The file, and its records that are open and have a filter.
+    """
+    partners = n_comparable(side, side, rows, rows) / max(len(rows), 1)
+    most = int(RANDOM_PAIRS / max(partners, 1.0)) + 1
+    drawn = rows[_drawn(len(rows), most, np.random.default_rng([seed, 4]))]
+    pairs = compared_pairs(side, side, drawn, rows, 0, threads)
+    others = drawn[pairs.left] != rows[pairs.right]
+    first, second = drawn[pairs.left[others]], rows[pairs.right[others]]
+    counts = histogram(
+        side.measure.weigh(
+            pairs.similarity[others].astype(np.int64), side.set_bits[first], side.set_bits[second]
+        )
+    )
+    return int(np.searchsorted(counts.cumsum(), counts.sum() / 2)) if counts.any() else 0
+
+
 def inside(
     side: Side, kind: str | None, lowest_bin: int, n_pairs: float, seed: int, threads: int | None
 ) -> Within:
-    """Compare some rows of a file with the whole file.
+    """Compare some rows of a file with the whole file, or with those in their blocks.
 
     Parameters
     ----------
@@ -109,19 +146,19 @@ def inside(
     n_pairs
         Pairs that may be compared, about.
     """
-    filters = np.flatnonzero(side.records.has_filter())
-    words = side.filters if len(filters) == len(side.filters) else side.filters[filters]
-    most = max(LEAST_ROWS, int(n_pairs / max(len(words), 1)))
-    rows = _drawn(len(words), most, np.random.default_rng([seed, 2]))
+    filters = with_filter(side, side.all_open())
+    partners = max(n_comparable(side, side, filters, filters) / max(len(filters), 1), 1.0)
+    most = max(LEAST_ROWS, int(n_pairs / partners))
+    rows = filters[_drawn(len(filters), most, np.random.default_rng([seed, 2]))]
     lowest = side.measure.below(edge(lowest_bin))
-    pairs = similar_pairs(words[rows], words, lowest, measure=side.measure, threads=threads)
-    first, second = rows[pairs.left], pairs.right
+    pairs = compared_pairs(side, side, rows, filters, lowest, threads)
+    first, second = rows[pairs.left], filters[pairs.right]
     others = first != second
-    first, second = filters[first[others]], filters[second[others]]
+    first, second = first[others], second[others]
     similarity = side.measure.weigh(
         pairs.similarity[others].astype(np.int64), side.set_bits[first], side.set_bits[second]
     )
-    n_compared = float(len(rows)) * max(len(words) - 1, 0)
+    n_compared = _with_others(side, rows, filters)
     if kind is None:
         return Within(len(rows), n_compared, histogram(similarity), np.zeros(BINS))
     tokens = side.records.token_column(kind)
@@ -135,10 +172,18 @@ def inside(
     # Most second records of a person have an equal token or lack one: leaving out pairs without
     # leaves hardly any of them.
     told = known[first] & known[second] & ~same
-    share = float(known[filters[rows]].mean() * known[filters].mean())
-    return Within(
-        len(rows), n_compared * share, histogram(similarity[told]), histogram(similarity[same])
-    )
+    n_told = n_compared * float(known[rows].mean() * known[filters].mean())
+    if side.blocks is not None:
+        n_told = _with_others(side, rows[known[rows]], filters[known[filters]])
+    return Within(len(rows), n_told, histogram(similarity[told]), histogram(similarity[same]))
+
+
+def _with_others(side: Side, rows: Integers, others: Integers) -> float:
+    """Return how many pairs of some rows with others of their file are compared, all but selves."""
+    if side.blocks is None:
+        return float(len(rows)) * max(len(others) - 1, 0)
+    selves = int(side.blocks[rows].present.any(axis=0).sum())
+    return float(n_comparable(side, side, rows, others) - selves)
 
 
 def some_open(is_open: Flags, most: int, seed: int) -> Flags:

@@ -83,12 +83,15 @@ class Population:
         Field of the schema -> what it holds, as text (names read as words: without spaces).
     tokens, blocks
         Kind or pass -> classes, made from plain values as the agency makes them.
+    weighted : csr_array, as grams
+        The weight that each q-gram has in a hardened filter.
     """
 
     grams: csr_array
     texts: dict[str, pa.Array]
     tokens: dict[str, Classes]
     blocks: dict[str, Classes]
+    weighted: csr_array | None = None
 
     def __len__(self) -> int:
         return int(self.grams.shape[0])
@@ -114,16 +117,23 @@ class Population:
         fields = Fields(columns, table.num_rows, NameNormaliser(), schema.dates_until)
         texts = texts_of(fields, schema.features)
         listed = HardenedFilters(schema.features, bytes(32), kappa=1, bits=64)
-        offsets, rows, _ = listed.rows_of(fields, texts)
+        offsets, rows = np.zeros(table.num_rows + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
+        weights = np.empty(0, dtype=np.uint8)
+        if schema.features:  # schemas of tokens alone have none
+            offsets, rows, weights = listed.rows_of(fields, texts)
         shape = table.num_rows, int(rows.max(initial=0)) + 1
-        grams = csr_array((np.ones(len(rows)), rows.astype(np.int64), offsets), shape=shape)
-        grams.sum_duplicates()
-        grams.data[:] = 1.0
+        person = np.repeat(np.arange(table.num_rows), np.diff(offsets))
+        # Of equal q-grams of a person the first one counts, as in the encoder.
+        _, first = np.unique(person * shape[1] + rows, return_index=True)
+        places = person[first], rows[first].astype(np.int64)
+        grams = csr_array((np.ones(len(first)), places), shape=shape)
+        weighted = csr_array((weights[first].astype(np.float64), places), shape=shape)
         joined = {
             one.name: fields.joined(one.column) for one in schema.features if one.reading == "words"
         }
         tokens = {one.kind: Classes.by(fields.token_text(one.of)) for one in schema.tokens}
-        return cls(grams, {**texts, **joined}, tokens, {})
+        blocks = {one.name: Classes.by(fields.token_text(one.of)) for one in schema.blocks}
+        return cls(grams, {**texts, **joined}, tokens, blocks, weighted)
 
 
 @dataclass(frozen=True)

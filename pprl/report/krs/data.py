@@ -44,11 +44,45 @@ class Bars:
 
 @dataclass(frozen=True)
 class Bin:
-    """Pairs with a similarity in ``[low, high)``, the last bin with its end."""
+    """Pairs with a similarity in ``[low, high)``, the last bin with its end.
+
+    Attributes
+    ----------
+    low, high
+        Similarities, in [0, 1].
+    accepted, review
+        Pairs that were accepted, and that are to be reviewed.
+    """
 
     low: float
     high: float
-    pairs: int
+    accepted: int
+    review: int
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Pairs by similarity.
+
+    Attributes
+    ----------
+    bins
+        Rising, one beside the other.
+    below
+        How many of the lowest bin's pairs lie below it.
+    accepted_without, review_without
+        Pairs in no bin: one record has a number alone, so that no similarity can be said.
+    """
+
+    bins: tuple[Bin, ...]
+    below: int = 0
+    accepted_without: int = 0
+    review_without: int = 0
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs the bins hold."""
+        return sum(each.accepted + each.review for each in self.bins)
 
 
 @dataclass(frozen=True)
@@ -57,19 +91,24 @@ class Matching:
 
     Attributes
     ----------
-    precision, recall
-        As the run estimated them, of the accepted pairs of records; None when it couldn't.
+    precision
+        Estimated share of matched families that are right; None when it isn't known, for one
+        because families weren't agreed on.
+    persons, recall
+        Precision and recall as the run estimated them, of the accepted pairs of records; None when
+        it couldn't.
     bars
         Thresholds by tier.
     histogram
-        Pairs by similarity, rising; empty at an owner who didn't get it. The report then shows
-        families by the precision of their match.
+        Pairs by similarity; None at an owner who wasn't told. The report then shows families by
+        the precision of their match.
     """
 
     precision: Share | None = None
+    persons: Share | None = None
     recall: Share | None = None
     bars: tuple[Bars, ...] = ()
-    histogram: tuple[Bin, ...] = ()
+    histogram: Similarities | None = None
 
 
 @dataclass(frozen=True)

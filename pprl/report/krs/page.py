@@ -22,7 +22,7 @@ from pprl.errors import ConfigError
 from pprl.interventions.columns import known_columns
 from pprl.report.krs.changes import count_changes
 from pprl.report.krs.crosstab import DISTRICT, PROVINCE, REGENCY, VILLAGE, Row, cross_table
-from pprl.report.krs.data import Share
+from pprl.report.krs.data import Matching, Share
 from pprl.report.krs.heat import make_heats
 from pprl.report.krs.histogram import histogram
 from pprl.report.krs.public import published
@@ -43,6 +43,15 @@ MAX_NIK_PLACES = 40
 """Desa in the table of NIK that can't be used."""
 
 _AIDS = {"pkh": "PKH", "sembako": "Sembako (BPNT)", "pbi_jk": "PBI-JK", "pip": "PIP"}
+_THOUSAND = 1_000
+_TIERS = {
+    "nik": "krs_report.tier_nik",
+    "nik15": "krs_report.tier_nik15",
+    "filter": "krs_report.tier_filter",
+    "contradicted": "krs_report.tier_contradicted",
+}
+"""What the tiers are called of the schemas that come with pprl; others are named alone."""
+
 _JOINED = "\N{WORD JOINER}"  # no line ends after the hyphen of a range
 _BY_LEVEL = {
     0: "krs_report.all_places",
@@ -108,6 +117,29 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Sure:
+    """How sure a report is: ``what`` is ``families`` or ``matches``."""
+
+    what: str
+    share: Share
+
+    @property
+    def right(self) -> int:
+        """How many of 1,000 are right."""
+        return self._of_thousand(self.share.value)
+
+    @property
+    def least(self) -> int:
+        """How many of 1,000 are right at least: as far as the interval says."""
+        return self._of_thousand(self.share.low or 0.0)
+
+    @staticmethod
+    def _of_thousand(share: float) -> int:
+        # All of them only when all are.
+        return min(round(_THOUSAND * share), _THOUSAND - (share < 1))
+
+
+@dataclass(frozen=True)
 class Ranked:
     """A kecamatan in the ranking. ``gap`` is None where PKH isn't known or isn't shown."""
 
@@ -147,7 +179,8 @@ class _Page:
             "pkh": self.counts.aid.get("pkh"),
             "aids": [(_AIDS[name], each) for name, each in self.counts.aid.items()],
             "steps": self._steps(self.counts.funnel),
-            "precision": self._precision(),
+            "sure": self._sure(),
+            "estimates": self._estimates(),
             "wrong": self._wrong(),
             "heats": heats,
             "steps_of": self._steps_of,
@@ -161,6 +194,7 @@ class _Page:
             ],
             "nik_more": max(0, len(self.counts.nik_places) - MAX_NIK_PLACES),
             "chart": self._chart(),
+            "tiers": {name: self.words.say(code) for name, code in _TIERS.items()},
             "name": self.name,
             "groups": groups,
             "advice": self._advice(),
@@ -227,18 +261,41 @@ class _Page:
             ]
         return steps
 
-    def _precision(self) -> Share | None:
-        matching = self.data.matching
-        if matching is not None and matching.precision is not None:
-            return matching.precision
-        mean = self.counts.mean_precision
-        return None if mean is None else Share(mean)
+    def _sure(self) -> Sure | None:
+        """Return how many of 1,000 are right: of families where that is known, else of matches."""
+        matching = self.data.matching or Matching()
+        precision = matching.precision or matching.persons
+        if precision is None and (mean := self.counts.mean_precision) is not None:
+            precision = Share(mean)
+        if precision is None:
+            return None
+        what = "matches" if matching.precision is None else "families"
+        return Sure(what, precision)
+
+    def _estimates(self) -> list[tuple[str, str, Share | None]]:
+        """Return what was estimated, what it means, and how much it is."""
+        matching = self.data.matching or Matching()
+        say = self.words.say
+        return [
+            (
+                say("krs_report.precision_families"),
+                say("krs_report.precision_families_means"),
+                matching.precision,
+            ),
+            (
+                say("krs_report.precision_persons"),
+                say("krs_report.precision_persons_means"),
+                matching.persons,
+            ),
+            (say("krs_report.recall"), say("krs_report.recall_means"), matching.recall),
+        ]
 
     def _wrong(self) -> tuple[int, int | None] | None:
         """Return how many matched families are probably matched wrongly, and at most how many."""
-        matched, precision = self._matched(), self._precision()
-        if matched is None or precision is None:
+        matched, sure = self._matched(), self._sure()
+        if matched is None or sure is None:
             return None
+        precision = sure.share
         estimated = matched - self.counts.decided
         most = None if precision.low is None else round(estimated * (1 - precision.low))
         return round(estimated * (1 - precision.value)), most
@@ -298,7 +355,7 @@ class _Page:
 
     def _chart(self) -> str | None:
         matching = self.data.matching
-        if self.public or matching is None or not matching.histogram:
+        if self.public or matching is None or not (matching.histogram and matching.histogram.pairs):
             return None
         return histogram(matching.histogram, matching.bars, self.words.language)
 

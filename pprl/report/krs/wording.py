@@ -67,6 +67,14 @@ class Wording:
         """Return a number with decimals."""
         return self._written(f"{value:.{digits}f}")
 
+    def similarity(self, value: float) -> str:
+        """Return a similarity; with three decimals where two wouldn't say it all.
+
+        >>> Wording("en").similarity(0.79), Wording("en").similarity(0.835)
+        ('0.79', '0.835')
+        """
+        return self.decimal(value, 2 if round(1000 * value) % 10 == 0 else 3)
+
     def day(self, day: date) -> str:
         """Return a day, its month in words."""
         month = _MONTHS[self.language].split()[day.month - 1]

@@ -236,6 +236,7 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
         party=name,
         schema_digest=agreement.schema_digest,
         max_records=agreed,
+        blocks=schema.block_passes,
         strata=strata,
         sealed=sealed,
     )
@@ -253,7 +254,8 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
 def _most_bytes(schema: Schema, records: int, sealed: int) -> int:
     """Return how large sealed encodings of so many records can be, with room for their frame."""
     words = -(-schema.bits // 64)
-    # An id and its offset, the filter, tokens, and a byte for what says which of them are there.
-    row = ID_CHARACTERS + 4 + 8 * words + 17 * len(schema.token_kinds) + 1 + sealed
+    # An id and its offset, the filter, tokens, blocks, and a byte for which of them are there.
+    keyed = 17 * len(schema.token_kinds) + 9 * len(schema.block_passes)
+    row = ID_CHARACTERS + 4 + 8 * words + keyed + 1 + sealed
     # Padding and seal take a fifteenth at most; batches have heads of their own.
     return limits.bucket(records * row + records * row // 8 + _SPARE_BYTES)

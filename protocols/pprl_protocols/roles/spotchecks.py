@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pprl.buffers import fixed_array
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
-from pprl.encoded import SEALED, STRATUM, table_schema
+from pprl.encoded import BLOCK, SEALED, STRATUM, table_schema
 from pprl.errors import ConfigError, InputError, PeerError
 from pprl.io.rows import RowNumbers
 from pprl_protocols import merkle, release
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from pprl_protocols.session import Session
     from pprl_protocols.spotcheck_files import Draw
     from pprl_protocols.transcript import Transcript
+
+
+_BESIDE = (BLOCK, STRATUM, SEALED)
+"""Columns that aren't id, filter or tokens."""
 
 
 class OwnRow(NamedTuple):
@@ -235,7 +239,7 @@ def _published(
         inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
         chosen.append(batch.take(pa.array(inside)))
         start += batch.num_rows
-    beside = [field for field in encoded.table.schema if field.name.startswith((STRATUM, SEALED))]
+    beside = [field for field in encoded.table.schema if field.name.startswith(_BESIDE)]
     schema = table_schema(header, encoded.token_kinds, beside)
     return merkle.Tree(b"".join(digests)), pa.Table.from_batches(chosen, schema)
 
@@ -245,8 +249,9 @@ def _with_paths(
 ) -> tuple[DrawnRecord, ...]:
     columns = {name: records.column(name).to_pylist() for name in records.column_names}
     ids, filters, *tokens = (
-        column for name, column in columns.items() if not name.startswith((STRATUM, SEALED))
+        column for name, column in columns.items() if not name.startswith(_BESIDE)
     )
+    blocks = [column for name, column in columns.items() if name.startswith(BLOCK)]
     strata = [column for name, column in columns.items() if name.startswith(STRATUM)]
     sealed = [column for name, column in columns.items() if name.startswith(SEALED)]
     return tuple(
@@ -255,6 +260,7 @@ def _with_paths(
             id=ids[at],
             filter=_hex(filters[at]),
             tokens=tuple(_hex(column[at]) for column in tokens),
+            blocks=tuple(_hex(column[at]) for column in blocks),
             strata=tuple(column[at] for column in strata),
             sealed=tuple(column[at].hex() for column in sealed),
             path=tuple(tree.path(place)),
