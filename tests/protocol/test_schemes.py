@@ -22,6 +22,8 @@ from tests.protocol.federation import Federation
 
 SCHEMAS = ("indonesia-hardened", "indonesia-tokens")
 SIZES = (100, 140, 120)
+FOUND = {"hardened": 0.85, "tokens": 0.6}
+"""Least share of the common persons; tokens alone want NIK and name equal, letter for letter."""
 K = 20
 
 
@@ -52,7 +54,7 @@ def ended(request, tmp_path_factory):
 
 
 def test_what_an_agency_learns_is_right_under_every_scheme(ended):
-    made, _, received, _ = ended
+    made, schema, received, _ = ended
     truth = open_data(made.made.truth_path)
     records = next(iter(truth.batches(("party", "id", "entity")))).table.to_pylist()
     numbers = {name: {} for name in made.agencies}
@@ -66,7 +68,7 @@ def test_what_an_agency_learns_is_right_under_every_scheme(ended):
         common = {one for one, entity in numbers[name].items() if entity in elsewhere}
         matched = {one for one, status in rows.items() if status == "matched"}
         assert len(common) >= SIZES[0] // 2
-        assert len(matched & common) >= 0.85 * len(common)
+        assert len(matched & common) >= FOUND[schema.scheme] * len(common)
         assert len(matched - common) <= 0.05 * len(matched) + 1
 
 

@@ -35,6 +35,7 @@ COMPOSED = (
     "agreement.families_",
     "agreement.label_",
     "agreement.mode_",
+    "agreement.scheme_",
     "receive.",
     "status.column_",
 )  # f"value.{reason}" and such
