@@ -91,10 +91,11 @@ def test_a_register_that_knows_only_some_of_the_people_still_finds_them(control)
     held = np.sort(np.random.default_rng(4).permutation(RECORDS)[:270])
     number = np.full(RECORDS, NOBODY, dtype=np.int64)
     number[held] = np.arange(len(held))
-    grams = control.population.grams[held]
+    everybody = control.population
+    people = replace(everybody, grams=everybody.grams[held], weighted=everybody.weighted[held])
     scene = replace(
         control,
-        population=replace(control.population, grams=grams),
+        population=people,
         truth=number[control.truth],
     )
     assert found(scene).value >= 0.8
