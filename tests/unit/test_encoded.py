@@ -73,7 +73,7 @@ def test_the_header_is_canonical_json_and_holds_no_identity():
     data = make().header.to_bytes()
     assert data == json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
     assert set(json.loads(data)) == {
-        *("agreement", "bits", "format", "key_check", "party"),
+        *("agreement", "bits", "format", "kappa", "key_check", "party"),
         *("records", "schema", "scheme", "version"),
     }
 
