@@ -52,11 +52,14 @@ docs-images: $(VENV)/.test
 
 venv: $(VENV)/.test
 
-# The run-time wheels and the project itself. The full environment holds them too.
+# The run-time wheels and the project itself, and a small first run that compiles the kernels, so
+# that no later one has to. The full environment holds them too.
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --require-hashes --no-deps -r requirements/run.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
+	$(BIN)/pprl demo --families 200 --out $(VENV)/first-run --force >/dev/null 2>&1
+	rm -rf $(VENV)/first-run
 	touch $@
 
 # With the oracles (clkhash past its pins, anonlink on Python 3.11), test tools and checkers.

@@ -84,6 +84,7 @@ def content(**changes):
         "receipt_deadline": "2026-02-12",
         "audit_deadline": "2026-06-30",
         "retention": "All encodings are deleted at CLOSE.",
+        "coordinator_may_hold_register": True,
         "schema_text": SCHEMA,
         "schema_digest": Schema.from_toml(SCHEMA, path="").digest,
         "decision": {"target": "precision", "precision_ppm": 995_000, "seed": 7},

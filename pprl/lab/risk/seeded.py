@@ -110,6 +110,7 @@ class Quadratic:
                 "maximize": True,
                 "partial_match": np.column_stack([fixed, fixed]),
                 "maxiter": _STEPS,
+                "rng": np.random.default_rng([scene.seed, 2]),
             },
         ).col_ind
         partner = found[len(fixed) : len(all_rows)]
