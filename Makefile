@@ -58,8 +58,9 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --require-hashes --no-deps -r requirements/run.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
-	$(BIN)/pprl demo --families 200 --out $(VENV)/first-run --force >/dev/null 2>&1
-	rm -rf $(VENV)/first-run
+	$(BIN)/pprl demo --families 200 --out $(VENV)/first-run --force >$(VENV)/first-run.log 2>&1 \
+		|| { cat $(VENV)/first-run.log; exit 1; }
+	rm -rf $(VENV)/first-run $(VENV)/first-run.log
 	touch $@
 
 # With the oracles (clkhash past its pins, anonlink on Python 3.11), test tools and checkers.
