@@ -9,19 +9,18 @@ import pytest
 from pprl.encode.columns import open_data, resolve
 from pprl.encoded import EncodedSet
 from pprl.errors import ConfigError, PeerError
-from pprl_protocols import canonical, limits, repeats, tables
-from pprl_protocols.agreement import Agreement, Disclosure
+from pprl_protocols import repeats, tables
+from pprl_protocols.agreement import Disclosure
 from pprl_protocols.audit import bundle
 from pprl_protocols.audit.examine import audit
 from pprl_protocols.audit.reexecution import reexecute
 from pprl_protocols.comparison import compare
 from pprl_protocols.disclosure import Repeats, Stratum
 from pprl_protocols.encodings import check_encodings
-from pprl_protocols.messages import Count
 from pprl_protocols.result import ResultFile
 from pprl_protocols.roles import agency, blobs, coordinator, spotchecks
 from pprl_protocols.spotcheck import verify
-from tests.protocol.federation import RUN, TODAY, Federation, agreed_on, entities_of, with_columns
+from tests.protocol.federation import RUN, TODAY, Federation, entities_of, with_columns
 
 PLACES = ("640801", "640802", "640803")
 PLACE = Stratum(name="kecamatan", agencies=("bkkbn", "kemensos"), values=PLACES, levels=(6,))
@@ -329,86 +328,6 @@ def test_a_damaged_list_of_runs_is_said_and_not_forgotten(tmp_path):
     with pytest.raises(ConfigError) as refused:
         repeats.check(home, federation.agreement, today=TODAY)
     assert refused.value.code == "home.damaged"
-
-
-REFUSED = {
-    "agreement.count_of_nothing": {"publish": (), "strata": (), "repeats": None},
-    "agreement.repeats": {"repeats": None},
-    "agreement.minimum_step": {"minimum_cell": 15},
-    "agreement.stratum_unused": {"publish": (("kecamatan",),)},
-    "agreement.table_of": {"publish": (("kecamatan", "desil", "sex"),)},
-    "agreement.table_without_place": {"publish": (("kecamatan", "desil"), ("desil",))},
-    "agreement.repeated_disclosure": {"publish": (("kecamatan", "desil"), ("desil", "kecamatan"))},
-    "agreement.attributes_in_count": {"families": True},
-    "agreement.places": {
-        "strata": (PLACE, PLACE.model_copy(update={"name": "desa"}), DESIL),
-        "publish": (("kecamatan", "desa", "desil"),),
-    },
-    "agreement.too_many_cells": {
-        "strata": (
-            PLACE.model_copy(update={"values": tuple(f"64{at:04}" for at in range(1, 3_000))}),
-            DESIL,
-        )
-    },
-}
-
-
-@pytest.mark.parametrize("code", REFUSED)
-def test_terms_that_contradict_themselves_are_refused(code):
-    with pytest.raises(ConfigError) as refused:
-        disclosure(**REFUSED[code]).check(["bkkbn", "kemensos"])
-    assert refused.value.code == code
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"agencies": ("bkkbn", "bps")},
-        {"agencies": ("bkkbn", "bkkbn")},
-        {"agencies": ("bkkbn",)},
-        {"values": ("640801", "640801")},
-        {"values": ("640801", "6408")},
-        {"values": ("640801", "000000")},
-        {"levels": (6, 4)},
-        {"levels": (4, 10)},
-    ],
-)
-def test_a_stratum_that_cant_be_counted_by_is_refused(changed):
-    with pytest.raises(ConfigError) as refused:
-        PLACE.model_copy(update=changed).check(1, ["bkkbn", "kemensos"])
-    assert refused.value.code == "agreement.stratum"
-    with pytest.raises(ConfigError):
-        DESIL.model_copy(update={"values": ("1", "other")}).check(1, ["bkkbn", "kemensos"])
-
-
-def test_tables_need_two_agencies():
-    with pytest.raises(ConfigError) as refused:
-        disclosure().check(["bkkbn", "dinkes", "kemensos"])
-    assert refused.value.code == "agreement.tables_of_two"
-
-
-def test_an_agreement_with_tables_reads_as_it_was_written(tmp_path):
-    homes = Federation(tmp_path / "f", sizes=(2, 2)).homes
-    agreed = agreed_on(homes, disclosure=disclosure(noise_scale=3))
-    assert Agreement.from_toml(agreed.to_toml()) == agreed
-    assert Agreement.from_bytes(agreed.to_bytes()) == agreed
-    total = agreed_on(homes, disclosure=disclosure(strata=(), publish=((),)))
-    assert Agreement.from_toml(total.to_toml()) == total
-    assert tables.cells_of(total) == [{}]
-
-
-def test_the_largest_allowed_tables_fit_into_a_message(tmp_path):
-    """The bound on cells is one on bytes, too."""
-    homes = Federation(tmp_path / "f", sizes=(2, 2)).homes
-    places = PLACE.model_copy(update={"values": tuple(f"64{at:04}" for at in range(1, 480))})
-    agreed = agreed_on(homes, disclosure=disclosure(strata=(places, DESIL)))
-    made = [
-        Count(agencies=("bkkbn", "kemensos"), stratum=stratum, value=1_073_741_820)
-        for stratum in tables.cells_of(agreed)
-    ]
-    assert 2_000 < len(made) <= limits.MAX_COUNTS
-    size = len(canonical.dumps([each.model_dump(mode="json") for each in made]))
-    assert size <= limits.MAX_TABLE_BYTES
 
 
 def test_nothing_of_the_tables_is_in_a_run_without_them(tmp_path):
