@@ -8,6 +8,8 @@ isn't named is :data:`OTHER`, or in a column of places a code of zeros. How tabl
 >>> deciles = Stratum(name="desil", agencies=("kemensos",), values=("1", "2"))
 >>> deciles.read("02"), deciles.read("11"), deciles.read(None)
 ('2', 'other', 'other')
+>>> deciles.read("2.0"), deciles.read("2,000")  # a decimal, and thousands
+('2', 'other')
 >>> places = Stratum(name="kecamatan", agencies=("bkkbn", "kemensos"), values=("640801", "640802"),
 ...                  levels=(4, 6))
 >>> places.read("6408012001"), places.read("6471012001")
@@ -36,7 +38,7 @@ NONE = "none"
 """Stands for the strata of an agency that doesn't give them."""
 _RESERVED = {OTHER, NONE}
 _TABLE_AGENCIES = 2
-_NUMBER = re.compile(r"0*([0-9]+)(?:[.,]0+)?", re.ASCII)
+_NUMBER = re.compile(r"0*([0-9]+)(?:[.,]0{1,2})?", re.ASCII)
 _MAX_DIGITS = 13
 _QUOTES = 6
 _CELL_BYTES = 48
