@@ -6,6 +6,8 @@
 #   make bench-protocol  what a run adds to encode and link, 1,000,000 records; some ten minutes
 #   make bench-families  families and assignments beside the truth, ten seeds; a quarter of an hour
 #   make bench-thresholds  estimated thresholds beside the best that labels show; an hour
+#   make bench-national  two national registers at 1/100, 1/10 and whole; hours, 40 GB of disk, goes
+#                        on where it stopped (SHARES="100 10" for less)
 #   make risk    the red team at 1,000 to 200,000 records; hours, goes on where it stopped
 #   make docs-images  the pictures of the docs, from a demo with seed 7; needs Chromium
 #   make pins    renew the pinned requirements (needs uv)
@@ -15,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test check bench bench-protocol bench-families bench-thresholds risk docs-images venv pins clean
+.PHONY: demo test check bench bench-protocol bench-families bench-thresholds bench-national risk docs-images venv pins clean
 
 demo: $(VENV)/.run
 	$(BIN)/pprl demo --out demo --force
@@ -42,6 +44,14 @@ bench-families: $(VENV)/.test
 bench-thresholds: $(VENV)/.test
 	$(BIN)/python tests/bench/thresholds.py
 	$(BIN)/python tests/bench/thresholds.py --cost 100000
+
+SHARES ?= 100 10 1
+
+bench-national: $(VENV)/.test
+	for share in $(SHARES); do \
+		$(BIN)/python tests/bench/national.py --share $$share || exit 1; \
+	done
+	$(BIN)/python tests/bench/national.py --share 10 --persons
 
 risk: $(VENV)/.test
 	$(BIN)/python tests/bench/risk.py

@@ -52,6 +52,15 @@ def string_array(data: NDArray[np.uint8], offsets: NDArray[np.integer]) -> pa.St
     return cast("pa.StringArray", column)
 
 
+def binary_array(
+    data: NDArray[np.uint8], offsets: NDArray[np.integer], present: NDArray[np.bool_]
+) -> pa.Array:
+    """Make a ``pa.binary()`` column as :func:`string_array`, null where not present."""
+    bitmap = None if present.all() else _buffer(np.packbits(present, bitorder="little"))
+    starts = _buffer(np.asarray(offsets, dtype=np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(present), [bitmap, starts, _buffer(data)])
+
+
 def only(text: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
     """Return a ``pa.string()`` column where the mask holds, null elsewhere."""
     return pc.if_else(pa.array(where), text, pa.scalar(None, pa.string()))

@@ -3,7 +3,7 @@
 It loads no extension, keeps nothing, and is never given a name, a NIK or a key: what is joined here
 are tokens, ids and numbers.
 
->>> with scratch_database(out_of_memory="link.token_memory") as database:
+>>> with scratch_database(out_of_memory="evaluate.memory") as database:
 ...     database.execute("SELECT 6 * 7").fetchone()
 (42,)
 """

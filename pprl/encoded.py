@@ -30,7 +30,8 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pprl.arrow_guard import ArrowFileError, read_file
-from pprl.buffers import fixed_rows, valid
+from pprl.buffers import fixed_rows, raw_rows, valid
+from pprl.compare.filters import Filters
 from pprl.errors import InputError, PeerError
 from pprl.io.atomic import publish
 
@@ -170,11 +171,19 @@ class EncodedSet:
         """Return the blocks of one pass, ``fixed_size_binary(8)``, null where there is none."""
         return self.table.column(BLOCK + name)
 
+    def filters(self) -> Filters:
+        """Return all filters, where they lie: views of the mapped file, nothing copied."""
+        column = self.table.column("filter")
+        width = self.header.filter_bytes
+        words = [raw_rows(chunk, width).view(np.uint64) for chunk in column.chunks]
+        present = [valid(chunk) if chunk.null_count else None for chunk in column.chunks]
+        return Filters(words or [np.empty((0, width // 8), dtype=np.uint64)], present)
+
     def filter_words(self) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
         """Return all filters as ``uint64 (records, words)``, zeros where a record has none.
 
-        A view of the mapped file when it has one batch, a copy otherwise. Bit order inside a
-        word is the machine's, which popcounts don't see.
+        A view of the mapped file when it has one batch, a copy otherwise: for small sets, see
+        :meth:`filters`. Bit order inside a word is the machine's, which popcounts don't see.
         """
         width = self.header.filter_bytes
         chunks = [

@@ -29,6 +29,8 @@ anybody. The heavy parts are imported when :func:`link` is called.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,17 +40,21 @@ from pprl.limits import MAX_PAIRS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pprl.candidates.lsh import BandPlan
+    from pprl.candidates.working import Work
     from pprl.decide.judge import Given, Judge
     from pprl.decide.threshold.estimate import Target
     from pprl.decide.tiers import Bounds, Side
     from pprl.encoded import EncodedSet, Header
     from pprl.matches import Matches
+    from pprl.plan.room import Room
 
-CANDIDATES = ("auto", "exhaustive", "blocks")
+CANDIDATES = ("auto", "exhaustive", "blocks", "lsh")
 TOKEN_THRESHOLD = 0.5  # beside a threshold that somebody gives
 _LEAST_PARTIES = 2
+_ALIKE = 700_000  # Dice in millionths: with an equal token, as good as certainly one person
 
 
 def link(
@@ -58,9 +64,12 @@ def link(
     token_threshold: float | None = None,
     target_precision: float | None = None,
     candidates: str = "auto",
+    recall: float = 0.99,
     seed: int = 0,
     threads: int | None = None,
     max_pairs: int = MAX_PAIRS,
+    memory: int | None = None,
+    work_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Matches:
     """Link the records of two or more sets.
@@ -79,13 +88,21 @@ def link(
         review. When not given, accept what gives the best F1.
     candidates
         Which pairs of filters are compared: ``exhaustive``, all; ``blocks``, those that share a
-        block; ``auto``, those that share a block when the sets have blocking passes, else all.
+        block; ``lsh``, those that share a bucket of sampled bits; ``auto``: blocks when the sets
+        have blocking passes, else all up to 10**12 pairs, else ``lsh``.
+    recall
+        Share of the pairs to be found that ``lsh`` should look at, below 1.
     seed
         Of the samples from which thresholds are estimated.
     threads
         As many as this process may use when not given.
     max_pairs
         Most pairs that one comparison of two sets may keep.
+    memory
+        Bytes that may be used; four fifths of what this process may use when not given. It
+        changes no result.
+    work_dir
+        A folder for working files: a link that was interrupted goes on from there.
     progress
         Called in this thread with pairs decided and pairs in all.
 
@@ -93,11 +110,11 @@ def link(
     ------
     ConfigError
         Fewer than two sets, sets that can't be compared, a threshold or target outside its range
-        or both given, unknown candidates, or blocks that the sets don't have.
+        or both given, unknown candidates, or blocks that the sets don't have; no such folder.
     InputError, PeerError
         A file is missing or isn't an EncodedSet.
     LimitError
-        Too many pairs are accepted.
+        It doesn't fit into memory or disk, or too many pairs are accepted.
 
     Notes
     -----
@@ -105,28 +122,36 @@ def link(
     where the processor counts bits in vectors, a fifth of it elsewhere; in small blocks some 150
     million. Memory is linear in records and in accepted pairs.
     """
-    from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415 - see above
+    from pprl.candidates.lsh import Bands  # noqa: PLC0415 - see above
+    from pprl.decide.matching import match, tier_kinds  # noqa: PLC0415
     from pprl.decide.tiers import FILTER_TIERS, Bounds, Side, strongest_kind  # noqa: PLC0415
-    from pprl.encoded import EncodedSet  # noqa: PLC0415
     from pprl.matches import Matches, group_table, review_table  # noqa: PLC0415
     from pprl.outcome import link_info  # noqa: PLC0415
+    from pprl.plan.choice import LSH, choose  # noqa: PLC0415
+    from pprl.plan.needs import needs  # noqa: PLC0415
+    from pprl.plan.room import Room  # noqa: PLC0415
 
     asked = _asked(threshold, token_threshold, target_precision, seed)
-    opened = [
-        each if isinstance(each, EncodedSet) else EncodedSet.open(Path(each)) for each in sets
-    ]
-    if len(opened) < _LEAST_PARTIES:
-        raise ConfigError("link.too_few_sets", found=len(opened))
-    for first, second in combinations(range(len(opened)), 2):
-        _check_comparable(opened[first].header, opened[second].header, first + 1, second + 1)
-    passes = _passes(candidates, opened)
-    sides = [Side.of(each, passes) for each in opened]
-    bounds = Bounds(max_pairs, threads)
-    judges = [_judge(asked, left, right, bounds) for left, right in combinations(sides, 2)]
+    opened = open_sets(sets)
+    if not 0 < recall < 1:
+        raise ConfigError("link.recall", given=str(recall))
+    choice = choose(opened, candidates)
+    room = Room.of(memory, work_dir)
+    needed = needs(opened, choice, room, max_pairs=max_pairs)
+    needed.refuse_beyond(room)
+    sides = [Side.of(each, choice.passes) for each in opened]
+    plan = None
+    if choice.generator == LSH:
+        plan = _bands(sides, recall, seed)
+        sides = [replace(side, bands=Bands(side.filters, plan)) for side in sides]
+    bounds = Bounds(max_pairs, threads, needed.held)
+    aside = replace(bounds, sampling=True)
+    judges = [_judge(asked, left, right, aside) for left, right in combinations(sides, 2)]
     tiers = (*tier_kinds(sides), *FILTER_TIERS)
-    matching = match(sides, judges, bounds, progress)
+    with _kept_work(room) as work:
+        matching = match(sides, judges, replace(bounds, work=work), progress)
     info = link_info(
-        matching, tiers, asked, sides[0].measure, [len(each) for each in opened], passes
+        matching, tiers, asked, sides[0].measure, [len(each) for each in opened], choice, plan
     )
     return Matches(
         table=group_table(opened, matching, tiers, info),
@@ -137,19 +162,59 @@ def link(
     )
 
 
-def _passes(candidates: str, sets: Sequence[EncodedSet]) -> tuple[str, ...]:
-    """Return the blocking passes to use; none for all pairs."""
-    if candidates not in CANDIDATES:
-        choices = ", ".join(CANDIDATES)
-        raise ConfigError("link.candidates", given=candidates, choices=choices)
-    if candidates == "exhaustive":
-        return ()
-    common = [
-        name for name in sets[0].block_passes if all(name in each.block_passes for each in sets)
+def _bands(sides: Sequence[Side], recall: float, seed: int) -> BandPlan:
+    """Choose bands for all sides by the two largest, and by the pairs that their tokens tell."""
+    from pprl.candidates.lsh import choose  # noqa: PLC0415 - see above
+    from pprl.candidates.tokens import equal_tokens  # noqa: PLC0415
+    from pprl.compare.given import similarity_of  # noqa: PLC0415
+    from pprl.decide.tiers import strongest_kind  # noqa: PLC0415
+
+    left, right = sorted(sides, key=lambda side: len(side.records))[-2:]
+    kind = strongest_kind(left, right)
+    known = None
+    if kind is not None:
+        ours, theirs = (each.records.token_column(kind) for each in (left, right))
+        rows, others = equal_tokens(ours, theirs, left.all_open(), right.all_open())
+        alike = similarity_of(left.filters, right.filters, rows, others) >= _ALIKE
+        known = rows[alike], others[alike]
+    return choose(left.filters, right.filters, known=known, recall=recall, seed=seed)
+
+
+@contextmanager
+def _kept_work(room: Room) -> Iterator[Work | None]:
+    """Yield where finished parts are kept; they go when everything is matched."""
+    from pprl.candidates.working import Work  # noqa: PLC0415 - see above
+    from pprl.plan.room import working_folder  # noqa: PLC0415
+
+    if room.folder is None:
+        yield None
+        return
+    with working_folder(room.folder) as folder:
+        work = Work(folder)
+        yield work
+        work.clear()
+
+
+def open_sets(sets: Sequence[EncodedSet | str | os.PathLike[str]]) -> list[EncodedSet]:
+    """Return sets, those given as files opened, that can be compared with each other.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than two, or sets that weren't encoded alike.
+    InputError, PeerError
+        A file is missing or isn't an EncodedSet.
+    """
+    from pprl.encoded import EncodedSet  # noqa: PLC0415 - see above
+
+    opened = [
+        each if isinstance(each, EncodedSet) else EncodedSet.open(Path(each)) for each in sets
     ]
-    if candidates == "blocks" and not common:
-        raise ConfigError("link.no_blocks")
-    return tuple(common)
+    if len(opened) < _LEAST_PARTIES:
+        raise ConfigError("link.too_few_sets", found=len(opened))
+    for first, second in combinations(range(len(opened)), 2):
+        _check_comparable(opened[first].header, opened[second].header, first + 1, second + 1)
+    return opened
 
 
 def _asked(

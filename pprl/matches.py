@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,7 @@ from pprl.explain import explain
 from pprl.io.atomic import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pprl.catalogue import Language
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pprl.decide.judge import Verdict
     from pprl.decide.matching import Evidence, Matching
     from pprl.encoded import EncodedSet
-    from pprl.explain import Band
 
 COLUMNS = ("group", "party", "id", "similarity", "tier", "band", "precision", "explanation")
 ACCEPT, REVIEW = "accept", "review"
@@ -122,15 +120,20 @@ class LinkInfo:
         Pairs with an equal token whose filters (or other tokens) did not agree.
     candidates
         Which pairs of filters were compared: ``exhaustive``, all; ``blocks``, those that share a
-        block.
+        block; ``lsh``, those that share a bucket of sampled bits.
     block_passes
         The blocking passes; none when all pairs were.
     block_recall
         The smallest share, over pairs of parties, of the common persons whose records share a
-        block, as their tokens tell; the others can be found by a token only. None where every pair
-        was compared, or where tokens can't tell.
+        block, as their tokens tell; the others can be found by a token only. With ``lsh`` the share
+        of similar pairs that share a bucket. None where every pair was compared, or where tokens
+        can't tell.
+    bands, skipped_pairs
+        With ``lsh``, how many bands there were, and about how many pairs of crowded buckets were
+        not looked at; 0 otherwise.
     pairs_compared
-        Pairs whose filters were compared, those ruled out by their numbers of bits included.
+        Pairs whose filters were compared, those ruled out by their numbers of bits included. With
+        ``lsh`` each once for every band in which it was.
     contested_pairs
         Pairs that reached their bar and lost a record to a stronger pair or group.
     exchanged
@@ -159,6 +162,8 @@ class LinkInfo:
     candidates: str
     block_passes: tuple[str, ...]
     block_recall: float | None
+    bands: int
+    skipped_pairs: int
     pairs_compared: int
     contested_pairs: int
     exchanged: int
@@ -216,39 +221,33 @@ class Matches:
             writer.writerow(COLUMNS)
             table = self.review if review else self.table
             for batch in table.to_batches(max_chunksize=_CSV_ROWS):
-                columns = batch.to_pydict()
-                columns["explanation"] = [
-                    self._explanation(tier, band, precision, similarity is None, language)
-                    for tier, band, precision, similarity in zip(
-                        *(columns[name] for name in ("tier", "band", "precision", "similarity")),
-                        strict=True,
-                    )
-                ]
-                for name in ("similarity", "precision"):
-                    columns[name] = [_decimal(value) for value in columns[name]]
-                writer.writerows(zip(*(columns[name] for name in COLUMNS), strict=True))
+                writer.writerows(zip(*self._written(batch, language), strict=True))
 
-    def _explanation(
-        self,
-        tier: str,
-        band: Band,
-        precision: int | None,
-        blind: bool,  # noqa: FBT001 - part of a cache's key
-        language: Language,
-    ) -> str:
-        return _explained(tier, band, precision, self.kind, blind, language)
+    def _written(self, batch: pa.RecordBatch, language: Language) -> Iterator[Sequence[object]]:
+        """Yield the columns as they are written."""
+        columns = {name: batch.column(name).to_pylist() for name in COLUMNS[:-1]}
+        for name in ("similarity", "precision"):
+            columns[name] = _each_once([columns[name]], _decimal)
+        yield from columns.values()
+        blind = batch.column("similarity").is_null().to_pylist()
+        yield _each_once(
+            [*(batch.column(name).to_pylist() for name in ("tier", "band", "precision")), blind],
+            lambda tier, band, precision, blind: explain(
+                tier, band, precision, kind=self.kind, blind=blind, language=language
+            ),
+        )
 
 
-@lru_cache(maxsize=4096)  # few sentences, many rows
-def _explained(
-    tier: str,
-    band: Band,
-    precision: int | None,
-    kind: str | None,
-    blind: bool,  # noqa: FBT001 - see above
-    language: Language,
-) -> str:
-    return explain(tier, band, precision, kind=kind, blind=blind, language=language)
+def _each_once(columns: Sequence[list[Any]], make: Callable[..., str]) -> list[str]:
+    """Return what is made of each row. Few values, many rows: each is made once."""
+    made: dict[tuple[object, ...], str] = {}
+    out = []
+    for key in zip(*columns, strict=True):
+        text = made.get(key)
+        if text is None:
+            text = made[key] = make(*key)
+        out.append(text)
+    return out
 
 
 def group_table(

@@ -12,14 +12,17 @@ from pprl.compare.measure import MILLION
 from pprl.decide.judge import Given
 from pprl.decide.threshold.choice import Interval
 from pprl.matches import LinkInfo, PairInfo
+from pprl.plan.choice import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pprl.candidates.lsh import BandPlan
     from pprl.compare.measure import Measure
     from pprl.decide.judge import Verdict
     from pprl.decide.matching import Matching
     from pprl.decide.threshold.estimate import Estimate, Target
+    from pprl.plan.choice import Choice
 
 _DIGITS = 6
 
@@ -30,7 +33,8 @@ def link_info(
     asked: Given | Target,
     measure: Measure,
     records: Sequence[int],
-    passes: Sequence[str],
+    choice: Choice,
+    plan: BandPlan | None = None,
 ) -> LinkInfo:
     """Sum up a link.
 
@@ -44,13 +48,16 @@ def link_info(
         What similarity is.
     records
         Records of each set.
-    passes
-        The blocking passes that were used; none for all pairs.
+    choice
+        Which pairs were compared.
+    plan
+        The bands by which, with LSH.
     """
+    whole = choice.generator == EXHAUSTIVE
     parties = combinations(range(len(records)), 2)
     verdicts = list(zip(parties, matching.verdicts, strict=True))
     infos = tuple(
-        _pair_info(pair, verdict, verdict.estimate, blocked=bool(passes))
+        _pair_info(pair, verdict, verdict.estimate, blocked=not whole)
         for pair, verdict in verdicts
         if verdict.estimate is not None
     )
@@ -81,9 +88,11 @@ def link_info(
         },
         review_pairs=len(matching.review),
         token_pairs_refused=tally.token_pairs_refused,
-        candidates="blocks" if passes else "exhaustive",
-        block_passes=tuple(passes),
-        block_recall=_block_recall(matching.verdicts) if passes else None,
+        candidates=choice.generator,
+        block_passes=choice.passes,
+        block_recall=None if whole else _block_recall(matching.verdicts),
+        bands=0 if plan is None else len(plan.bands),
+        skipped_pairs=0 if plan is None else plan.skipped_pairs,
         pairs_compared=tally.pairs_compared,
         contested_pairs=tally.contested_pairs,
         exchanged=tally.exchanged,

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.planning import (
+    MemoryOption,
+    PlanOnly,
+    WorkDir,
+    memory_bytes,
+    show_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +43,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 def link(
     files: Files,
     out: Annotated[
-        Path, typer.Option(readable=False, help="matches.csv: who is the same person, and why.")
-    ],
+        Path | None,
+        typer.Option(
+            readable=False, help="matches.csv: who is the same person, and why; not with --plan."
+        ),
+    ] = None,
     review: Annotated[
         Path | None,
         typer.Option(readable=False, help="review.csv: doubtful pairs for a person to decide."),
@@ -51,10 +61,17 @@ def link(
     candidates: Annotated[
         str,
         typer.Option(
-            help="Which pairs are compared: exhaustive (all), blocks (those that share one), or"
-            " auto: blocks where the files have them."
+            help="Which pairs are compared: exhaustive (all), blocks (those that share one), lsh"
+            " (those that agree on sampled bits), or auto, which --plan explains."
         ),
     ] = "auto",
+    recall: Annotated[
+        float,
+        typer.Option(min=0.5, max=0.9999, help="Share of the matches that lsh should reach."),
+    ] = 0.99,
+    memory: MemoryOption = None,
+    work_dir: WorkDir = None,
+    plan: PlanOnly = False,
     seed: Seed = 0,
     threads: Threads = None,
     force: Force = False,
@@ -65,11 +82,21 @@ def link(
 
     from pprl.errors import ConfigError  # noqa: PLC0415
     from pprl.io.atomic import publish  # noqa: PLC0415
-    from pprl.link import CANDIDATES  # noqa: PLC0415
     from pprl.link import link as link_sets  # noqa: PLC0415
+    from pprl.link import open_sets  # noqa: PLC0415
+    from pprl.plan import crowded_blocks  # noqa: PLC0415
+    from pprl.plan.choice import CANDIDATES  # noqa: PLC0415
 
     ui.one_of("--candidates", candidates, CANDIDATES)
     ui.one_of("--target", target, _TARGETS)
+    if plan:
+        show_plan(
+            open_sets(files), as_json=as_json, candidates=candidates, recall=recall,
+            memory=memory, work_dir=work_dir, threads=threads,
+        )  # fmt: skip
+        return
+    if out is None:
+        raise ConfigError("cli.option_needed", option="--out")
     if review is not None and review.resolve() == out.resolve():
         raise ConfigError("cli.one_file_twice", path=str(out), first="--out", second="--review")
     with ExitStack() as files_made:
@@ -77,14 +104,20 @@ def link(
         doubtful = review and files_made.enter_context(
             publish(review, force=force, inputs=[*files, out])
         )
+        sets = open_sets(files)
+        for warned in crowded_blocks(sets, candidates):
+            ui.say(warned.code, **warned.values)
         with ui.progress("link.comparing") as advance:
             matches = link_sets(
-                files,
+                sets,
                 threshold=threshold,
                 target_precision=target_precision,
                 candidates=candidates,
+                recall=recall,
                 seed=seed,
                 threads=threads,
+                memory=memory_bytes(memory),
+                work_dir=work_dir,
                 progress=advance,
             )
         matches.write_csv(temporary, language=ui.language())
@@ -145,6 +178,11 @@ def show_link(info: LinkInfo) -> None:
         ui.say("link.blocks", passes=passes, pairs=info.pairs_compared)
         if info.block_recall is not None:
             ui.say("link.block_recall", percent=f"{100 * info.block_recall:.1f}")
+    if info.bands:
+        percent = f"{100 * (info.block_recall or 0):.1f}"
+        ui.say("link.bands", bands=info.bands, pairs=info.pairs_compared, percent=percent)
+        if info.skipped_pairs:
+            ui.say("link.bands_skipped", pairs=info.skipped_pairs)
     for tier, count in info.rows_by_tier.items():
         ui.say("link.tier", tier=tier, count=count)
     if info.contested_pairs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pprl_cli import ui
+from pprl_cli.numbers import whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,9 @@ _TWO = 2
 VERDICTS = {
     "broken": "risk.broken",
     "withstands": "risk.withstands",
+    "holds": "risk.holds",
     "failed": "risk.failed",
 }
-_NUMBERS = re.compile(r"\s*[0-9]{1,9}\s*(,\s*[0-9]{1,9}\s*)*")
 _DAMAGE: tuple[Literal["none", "clean", "dirty"], ...] = ("none", "clean", "dirty")
 
 
@@ -140,9 +140,10 @@ def risk(
 def _numbers(option: str, text: str) -> list[int]:
     from pprl.errors import ConfigError  # noqa: PLC0415
 
-    if not _NUMBERS.fullmatch(text):
+    given = whole_numbers(text)
+    if given is None:
         raise ConfigError("risk.numbers", option=option, given=text)
-    return list(dict.fromkeys(int(part) for part in text.split(",")))
+    return list(dict.fromkeys(given))
 
 
 def _list() -> None:
@@ -159,9 +160,10 @@ def _registers(text: str) -> tuple[int, int] | None:
 
     if text == "none":
         return None
-    if len(sizes := text.split(",")) != _TWO or not _NUMBERS.fullmatch(text):
+    sizes = whole_numbers(text) or []
+    if len(sizes) != _TWO:
         raise ConfigError("risk.quality", given=text)
-    return int(sizes[0]), int(sizes[1])
+    return sizes[0], sizes[1]
 
 
 def _show(found: Assessment) -> None:

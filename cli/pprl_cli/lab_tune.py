@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pprl_cli import ui
+from pprl_cli.numbers import whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,6 @@ SETTINGS = (
 )
 DEFAULT_SCHEMA = "indonesia"
 _LEAST_PARTIES = 2
-_SIZES = re.compile(r"\s*[0-9]{1,9}\s*(,\s*[0-9]{1,9}\s*)+")
 
 
 def tune(
@@ -210,9 +209,10 @@ def _measure(
 def _sizes(text: str) -> list[int]:
     from pprl.errors import ConfigError  # noqa: PLC0415
 
-    if not _SIZES.fullmatch(text):
+    sizes = whole_numbers(text) or []
+    if len(sizes) < _LEAST_PARTIES:
         raise ConfigError("tune.sizes", given=text)
-    return [int(part) for part in text.split(",")]
+    return sizes
 
 
 def _mapping(options: Sequence[str]) -> dict[str, list[str]]:

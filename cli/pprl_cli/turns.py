@@ -6,6 +6,7 @@ said twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from pprl_cli.party import (
     RunOption,
     at_work,
 )
+from pprl_cli.planning import MemoryOption, PlanOnly, WorkDir, memory_bytes, show_plan
 from pprl_cli.registers import MembersOption, RegisterOption  # noqa: TC001 - Typer reads annotations
 
 if TYPE_CHECKING:
@@ -177,12 +179,20 @@ def link(
     run: RunOption,
     home: HomeOption = None,
     threads: Threads = None,
+    memory: MemoryOption = None,
+    work_dir: WorkDir = None,
+    plan: PlanOnly = False,
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseFd = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare all encodings of a run as agreed, and publish a sealed result for each agency."""
+    """Compare all encodings of a run as agreed, and publish a sealed result for each agency.
+
+    Which pairs are compared follows from the encodings; how much memory and which folder it may use
+    changes nothing about the result.
+    """
     from dataclasses import asdict  # noqa: PLC0415 - commands import what they use
+    from functools import partial  # noqa: PLC0415
 
     from pprl_protocols.roles import coordinator  # noqa: PLC0415
 
@@ -190,8 +200,20 @@ def link(
         if session.said("RESULT", session.me.name) is not None:
             ui.say("run.said_before", kind="RESULT")
             return
+        if plan:
+            look = partial(
+                show_plan, as_json=as_json, memory=memory, work_dir=work_dir, threads=threads
+            )
+            coordinator.look_at(session, look)
+            return
         with ui.progress("link.comparing") as advance:
-            info = coordinator.link(session, threads=threads, progress=advance)
+            info = coordinator.link(
+                session,
+                threads=threads,
+                memory=memory_bytes(memory),
+                work_dir=work_dir,
+                progress=advance,
+            )
         agencies = ", ".join(party.name for party in session.agreement.agencies)
     if as_json:
         ui.out_json({"run": session.run, **asdict(info)})
@@ -218,28 +240,36 @@ def receive(
     import pyarrow.compute as pc  # noqa: PLC0415 - commands import what they use
 
     from pprl.io.atomic import publish  # noqa: PLC0415
-    from pprl_protocols.overlap import write_csv  # noqa: PLC0415
+    from pprl_protocols.overlap import Writer  # noqa: PLC0415
     from pprl_protocols.roles import agency  # noqa: PLC0415
 
+    by_status: Counter[str] = Counter()
     with (
         publish(out, force=force) as temporary,
         at_work(run, home, passphrase_file, passphrase_fd) as session,
+        temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         temporary.chmod(0o600)  # it says who of mine is in another's register
-        table = agency.receive(session, language=ui.language())
-        write_csv(table, temporary)
+        writer = Writer(file)
+
+        def write(part: pa.Table) -> None:
+            writer.add(part)
+            if "status" in part.column_names:
+                counted = pc.value_counts(part.column("status")).to_pylist()
+                by_status.update({each["values"]: each["counts"] for each in counted})
+
+        agency.receive_parts(session, write, language=ui.language())
         closed = session.outcome.state == "closed"
         only_counts = session.agreement.disclosure.mode == "count"
     if only_counts:
-        show_tables(session, table, as_json=as_json, provisional=not closed)
+        tables = agency.published_tables(session)
+        show_tables(session, tables, as_json=as_json, provisional=not closed)
         ui.say("receive.tables", path=str(out))
         return
-    counted = pc.value_counts(table.column("status")).to_pylist()
-    by_status = {each["values"]: each["counts"] for each in counted}
     if as_json:
-        ui.out_json({"run": session.run, "rows": by_status, "provisional": not closed})
+        ui.out_json({"run": session.run, "rows": dict(by_status), "provisional": not closed})
     for name in ("matched", "review", "none"):
-        ui.say(f"receive.{name}", count=by_status.get(name, 0))
+        ui.say(f"receive.{name}", count=by_status[name])
     ui.say("receive.done", path=str(out))
     if not closed:
         ui.say("receive.provisional")

@@ -11,6 +11,7 @@ import locale
 import os
 import sys
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pprl import catalogue
@@ -170,29 +171,32 @@ def progress(code: str) -> Iterator[Advance]:
         yield _unseen
         return
     from rich.console import Console  # noqa: PLC0415 - rich costs time that --help shouldn't pay
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    from pprl_cli.pace import Pace, short, shown  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}", style="green"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", style="cyan"),
     )
+    pace = Pace()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(sentence(code), total=None, rate="")
+        unknown = shown(None)
+        task = bar.add_task(sentence(code), total=None, amount="", rate="", left=unknown)
 
         def advance(done: int, total: int | None = None) -> None:
-            speed = bar.tasks[task].speed
-            shown = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=shown)
+            pace.report(done, total, now=monotonic())
+            bar.update(
+                task,
+                completed=done,
+                total=total,
+                amount=short(done) if total is None else f"{short(done)}/{short(total)}",
+                rate="" if pace.a_second is None else f"{short(pace.a_second)}/s",
+                left=shown(pace.seconds_left),
+            )
 
         yield advance

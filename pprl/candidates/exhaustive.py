@@ -16,8 +16,8 @@ similarity=array([857142], dtype=int32))
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,16 @@ import numpy as np
 
 from pprl.compare.kernels import similar
 from pprl.compare.measure import Counts, Dice, Measure
-from pprl.compare.packing import SortedFilters, Strip, Words, sort_filters
+from pprl.compare.packing import SortedFilters, Strip, sort_filters
 from pprl.compare.pairs import Pairs
 from pprl.errors import LimitError
-from pprl.limits import MAX_PAIRS, available_threads
+from pprl.limits import MAX_PAIRS
+from pprl.threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pprl.compare.filters import Filters, Words
     from pprl.compare.pairs import Flags, Integers
 
 MAX_RECORDS = 2**31 - 1  # rows of pairs are int32
@@ -73,8 +75,8 @@ def spans(
 
 
 def similar_pairs(
-    left: Words,
-    right: Words,
+    left: Words | Filters,
+    right: Words | Filters,
     threshold: int,
     *,
     measure: Measure | None = None,
@@ -117,17 +119,16 @@ def similar_pairs(
     total = len(job.rows) * len(job.others)
     parts: list[Pairs] = []
     compared = 0
-    pool = ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="pprl-compare")
+    work = list(spans(len(job.rows), len(job.others)))
     try:
-        work = list(spans(len(job.rows), len(job.others)))
-        for span, part in zip(work, pool.map(job.run, work), strict=True):
+        done = in_order((partial(job.run, span) for span in work), threads)
+        for span, part in zip(work, done, strict=True):
             parts.append(part)
             compared += span.n_pairs
             if progress is not None:
                 progress(compared, total)
     finally:
         job.kept.stop.set()
-        pool.shutdown(cancel_futures=True)
     pairs = Pairs.concat(parts)
     return (Pairs(pairs.right, pairs.left, pairs.similarity) if swapped else pairs).sorted()
 
@@ -173,7 +174,7 @@ class Job:
     kept
         Counts what is found; shared by jobs that belong together.
     wanted
-        Says of pairs of rows which are kept; all when not given.
+        Says of pairs of rows which are kept; all when not given, or when it says None.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class Job:
         measure: Measure,
         threshold: int,
         kept: Kept,
-        wanted: Callable[[Counts, Counts], Flags] | None = None,
+        wanted: Callable[[Integers, Integers], Flags | None] | None = None,
     ) -> None:
         self.rows = rows
         self.others = others
@@ -191,7 +192,7 @@ class Job:
         self._wanted = wanted
         self._strip: Strip = rows.strip(0, len(rows))
         self._measure = measure
-        self._needed: Counts = measure.least_common(threshold, rows.words.shape[1] * 64)
+        self._needed: Counts = measure.least_common(threshold, rows.words.n_words * 64)
 
     def run(self, span: Span) -> Pairs:
         """Return the similar pairs of a span, in no order."""
@@ -213,8 +214,9 @@ class Job:
             common.astype(np.int64), self.rows.set_bits[places], self.others.set_bits[other_places]
         )
         pairs = Pairs.of(rows, others, similarity)
-        if self._wanted is not None:
-            pairs = pairs[self._wanted(rows, others)]
+        wanted = None if self._wanted is None else self._wanted(rows, others)
+        if wanted is not None:
+            pairs = pairs[wanted]
         self.kept.add(len(pairs))
         return pairs
 

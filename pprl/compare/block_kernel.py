@@ -21,9 +21,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from pprl._jit import compiled
+from pprl.compare.filters import Words, count_bits
 from pprl.compare.kernels import Places, popcount
 from pprl.compare.measure import Counts
-from pprl.compare.packing import BLOCK_WORDS, Words, blocks_of_words, count_bits
+from pprl.compare.packing import BLOCK_WORDS, blocks_of_words
 
 _CAPACITY = 65_536  # pairs that one call can hand back
 

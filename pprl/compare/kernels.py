@@ -24,8 +24,9 @@ from typing import TypeAlias
 import numpy as np
 
 from pprl._jit import compiled, inlined
+from pprl.compare.filters import Words
 from pprl.compare.measure import Counts
-from pprl.compare.packing import BLOCK_WORDS, LANES, Strip, Tiles, Words
+from pprl.compare.packing import BLOCK_WORDS, LANES, Strip, Tiles
 
 Places: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 

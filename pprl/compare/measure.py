@@ -23,6 +23,7 @@ np.int64(4)
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -140,6 +141,7 @@ class Measure(Protocol):
         """Return the similarity from which (nearly) all pairs are found that weigh so much."""
 
 
+@dataclass(frozen=True)
 class Dice:
     """Of Bloom filters: found by Dice, decided by the mean of Dice and overlap coefficient."""
 
@@ -163,6 +165,7 @@ class Dice:
         return weighed * 10 // 11
 
 
+@dataclass(frozen=True)
 class Majority:
     """Of hardened filters: ((m - H) / m) ** (1 / kappa), H the bits that differ; 0 from m on.
 
@@ -184,10 +187,10 @@ class Majority:
     964012
     """
 
-    compared = weighed = "majority"
+    bits: int
+    kappa: int
 
-    def __init__(self, bits: int, kappa: int) -> None:
-        self.bits, self.kappa = bits, kappa
+    compared = weighed = "majority"
 
     @cached_property
     def by_distance(self) -> Counts:

@@ -18,26 +18,14 @@ are never looked at. Filters without a bit are left out here: they are never sim
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
+from pprl.compare.filters import Filters, Words, as_filters
 from pprl.compare.measure import Counts
 
 LANES = 64
 BLOCK_WORDS = 8
-_COUNTED_AT_ONCE = 65_536  # rows; keeps temporary arrays small
-
-Words: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
-
-
-def count_bits(words: Words) -> Counts:
-    """Return ``int64 (n,)``: bits set in each filter of ``uint64 (n, words)``."""
-    counts = np.empty(len(words), dtype=np.int64)
-    for start in range(0, len(words), _COUNTED_AT_ONCE):
-        part = slice(start, start + _COUNTED_AT_ONCE)
-        counts[part] = np.bitwise_count(words[part]).sum(axis=1, dtype=np.int64)
-    return counts
 
 
 @dataclass(frozen=True)
@@ -89,14 +77,14 @@ class SortedFilters:
     Attributes
     ----------
     words
-        ``uint64 (records, words)``, as given, not sorted.
+        As given, not sorted.
     rows
         ``int64 (n,)``: the row of each sorted filter in ``words``.
     set_bits
         ``int64 (n,)``: ascending.
     """
 
-    words: Words
+    words: Filters
     rows: Counts
     set_bits: Counts
 
@@ -126,12 +114,13 @@ class SortedFilters:
         )
 
 
-def sort_filters(words: Words) -> SortedFilters:
+def sort_filters(words: Words | Filters) -> SortedFilters:
     """Order filters, ``uint64 (records, words)``, by bits set, equal ones by row."""
-    counts = count_bits(words)
+    filters = as_filters(words)
+    counts = filters.set_bits
     rows = np.flatnonzero(counts)
     rows = rows[np.argsort(counts[rows], kind="stable")]
-    return SortedFilters(words, rows, counts[rows])
+    return SortedFilters(filters, rows, counts[rows])
 
 
 def blocks_of_words(words: Words) -> Words:

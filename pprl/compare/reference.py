@@ -14,8 +14,8 @@ array([[3, 1],
 
 import numpy as np
 
+from pprl.compare.filters import Words, count_bits
 from pprl.compare.measure import Counts, dice_millionths
-from pprl.compare.packing import Words, count_bits
 
 
 def common_bits(left: Words, right: Words) -> Counts:

@@ -157,9 +157,10 @@ def match(
         combinations(range(len(sides)), 2), judges, reports, strict=True
     ):
         left, right = sides[first], sides[second]
-        found, n_compared = _find(left, right, judge, bounds, report, one_to_one=one_to_one)
-        tally.pairs_compared += n_compared
-        verdict = judge.verdict(found, n_compared)
+        found, n_comparable = _find(
+            left, right, judge, bounds, report, tally, one_to_one=one_to_one
+        )
+        verdict = judge.verdict(found, n_comparable)
         verdicts.append(verdict)
         numbered = _Numbering(tiers, verdict, offsets[first], offsets[second])
         decision = _Decision(left, right, verdict, one_to_one=one_to_one)
@@ -188,10 +189,11 @@ def _find(
     judge: Judge,
     bounds: Bounds,
     report: Callable[[int, int], None] | None,
+    tally: Tally,
     *,
     one_to_one: bool,
 ) -> tuple[list[Found], int]:
-    """Return the pairs of every tier, and how many filters were compared.
+    """Return the pairs of every tier, and how many pairs of filters could be compared.
 
     A record stays open for weaker evidence until it is in a pair that reaches its bar, or, when
     ``one_to_one``, in one that is also assigned.
@@ -207,10 +209,27 @@ def _find(
         left_open[reached.left] = False
         right_open[reached.right] = False
     threshold = judge.first_similarity(left_open, right_open)
-    tiers, compared = filter_pairs(left, right, left_open, right_open, threshold, bounds, report)
+    seen = _Seen(report)
+    tiers, comparable = filter_pairs(
+        left, right, left_open, right_open, threshold, bounds, seen.report
+    )
     if report is not None:
         report(0, 0)  # also where nothing was left to compare
-    return [*found, *map(judge.weigh, tiers)], compared
+    tally.pairs_compared += comparable if left.bands is None else seen.pairs
+    return [*found, *map(judge.weigh, tiers)], comparable
+
+
+class _Seen:
+    """How many pairs were compared so far, passed on to whoever wants to know."""
+
+    def __init__(self, report: Callable[[int, int], None] | None) -> None:
+        self.pairs = 0
+        self._report = report
+
+    def report(self, done: int, total: int) -> None:
+        self.pairs = done
+        if self._report is not None:
+            self._report(done, total)
 
 
 class _Decision:
@@ -351,7 +370,7 @@ def _reports(
 ) -> Iterator[Callable[[int, int], None] | None]:
     """Yield one report a pair of sides; pairs that tokens decided count as done."""
     products = [len(one.records) * len(other.records) for one, other in combinations(sides, 2)]
-    blocked = any(side.blocks is not None for side in sides)
+    blocked = any(side.blocks is not None or side.bands is not None for side in sides)
     for position, product in enumerate(products):
         end = sum(products[: position + 1])
         if progress is None:

@@ -23,20 +23,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pprl.candidates.blocks import Blocks, blocked_pairs, pairs_in_blocks
+from pprl.candidates.blocks import Keys, blocked_pairs
 from pprl.candidates.exhaustive import similar_pairs
+from pprl.candidates.passes import Blocks, pairs_in_blocks
 from pprl.candidates.tokens import equal_tokens
 from pprl.compare.given import similarity_of
 from pprl.compare.measure import measure_of
-from pprl.compare.packing import count_bits
 from pprl.compare.pairs import NO_FILTER, Pairs
-from pprl.limits import MAX_PAIRS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pprl.candidates.lsh import Bands
+    from pprl.candidates.working import Work
+    from pprl.compare.filters import Filters
     from pprl.compare.measure import Counts, Measure
-    from pprl.compare.packing import Words
     from pprl.compare.pairs import Integers
     from pprl.decide.assignment import Flags
     from pprl.encoded import EncodedSet
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 FILTER_TIER = "filter"
 CONTRADICTED_TIER = "contradicted"
 FILTER_TIERS = (FILTER_TIER, CONTRADICTED_TIER)
+
+SAMPLE_PAIRS = 25_000_000_000
+"""So many pairs of a sample are all compared, bands or not: some seconds, and none is lost."""
 
 STANDS_IN = {"nik15": "nik"}
 """Kinds that count only where a record lacks the whole: two different NIKs that share 15 digits are
@@ -60,10 +64,19 @@ class Bounds:
         Most pairs that one step may keep.
     threads
         Threads to use; None for all there are.
+    held
+        Bytes of filters that may be copied into memory at once; None: none need be.
+    work
+        Where the comparison that takes long keeps what it has finished; None: nowhere.
+    sampling
+        Whether these are samples: few enough pairs are all compared, bands or not.
     """
 
     max_pairs: int
     threads: int | None
+    held: int | None = None
+    work: Work | None = None
+    sampling: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,29 +88,36 @@ class Side:
     records
         The set.
     filters
-        ``uint64 (records, words)``, mapped once for all tiers.
+        Mapped once for all tiers.
     set_bits
         ``int64 (records,)``: bits set in each filter.
+    has_filter
+        ``bool (records,)``: who has one.
     measure
         How its filters are compared.
     blocks
         The blocks within which they are; None: with all others.
+    bands
+        Buckets that find (nearly) all similar pairs of very many; None: every pair is compared.
     """
 
     records: EncodedSet
-    filters: Words
+    filters: Filters
     set_bits: Counts
+    has_filter: Flags
     measure: Measure
     blocks: Blocks | None = None
+    bands: Bands | None = None
 
     @classmethod
     def of(cls, records: EncodedSet, passes: Sequence[str] = ()) -> Side:
         """Map the filters, count their bits, and read the blocks of some passes."""
-        filters = records.filter_words()
+        filters = records.filters()
         return cls(
             records,
             filters,
-            count_bits(filters),
+            filters.set_bits,
+            records.has_filter(),
             measure_of(records.header),
             Blocks.of(records, passes) if passes else None,
         )
@@ -180,16 +200,17 @@ def token_pairs(
     left_rows, right_rows = equal_tokens(
         left.records.token_column(kind),
         right.records.token_column(kind),
-        np.flatnonzero(left_open).astype(np.int32),
-        np.flatnonzero(right_open).astype(np.int32),
-        threads=bounds.threads,
+        left_open,
+        right_open,
         max_pairs=bounds.max_pairs,
     )
     if kind in STANDS_IN:
         whole = STANDS_IN[kind]
         lacking = ~(_has(left, whole)[left_rows] & _has(right, whole)[right_rows])
         left_rows, right_rows = left_rows[lacking], right_rows[lacking]
-    similarity = similarity_of(left.filters, right.filters, left_rows, right_rows, left.measure)
+    similarity = similarity_of(
+        left.filters, right.filters, left_rows, right_rows, left.measure, threads=bounds.threads
+    )
     pairs = Pairs.of(left_rows, right_rows, similarity)
     vouched = np.zeros(len(pairs), dtype=np.bool_)
     blind = np.flatnonzero(similarity == NO_FILTER)
@@ -217,9 +238,7 @@ def filter_pairs(
     """
     left_rows = with_filter(left, left_open)
     right_rows = with_filter(right, right_open)
-    pairs = compared_pairs(
-        left, right, left_rows, right_rows, threshold, bounds.threads, bounds.max_pairs, progress
-    )
+    pairs = compared_pairs(left, right, left_rows, right_rows, threshold, bounds, progress)
     found = Pairs.of(left_rows[pairs.left], right_rows[pairs.right], pairs.similarity)
     against = _contradicted(left, right, found)
     tiers = (
@@ -235,8 +254,7 @@ def compared_pairs(
     left_rows: Integers,
     right_rows: Integers,
     threshold: int,
-    threads: int | None,
-    max_pairs: int = MAX_PAIRS,
+    bounds: Bounds,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pairs:
     """Return similar pairs of some records of two sides, or of one: places in the rows given.
@@ -244,22 +262,32 @@ def compared_pairs(
     Raises
     ------
     LimitError
-        More than ``max_pairs`` pairs are similar.
+        More than ``bounds.max_pairs`` pairs are similar.
     """
-    words = chosen(left.filters, left_rows), chosen(right.filters, right_rows)
-    if left.blocks is None or right.blocks is None:
-        return similar_pairs(
-            *words, threshold,
-            measure=left.measure, threads=threads, max_pairs=max_pairs, progress=progress,
+    ours, theirs = left.filters.only(left_rows), right.filters.only(right_rows)
+
+    def within(one: Keys, other: Keys) -> Pairs:
+        return blocked_pairs(
+            ours, theirs, one, other, threshold, measure=left.measure, threads=bounds.threads,
+            max_pairs=bounds.max_pairs, progress=progress, held=bounds.held, work=bounds.work,
         )  # fmt: skip
-    return blocked_pairs(
-        *words, left.blocks[left_rows], right.blocks[right_rows], threshold,
-        measure=left.measure, threads=threads, max_pairs=max_pairs, progress=progress,
+
+    if left.blocks is not None and right.blocks is not None:
+        return within(left.blocks[left_rows], right.blocks[right_rows])
+    few = bounds.sampling and len(left_rows) * len(right_rows) <= SAMPLE_PAIRS
+    if left.bands is not None and right.bands is not None and not few:
+        return within(left.bands[left_rows], right.bands[right_rows])
+    return similar_pairs(
+        ours, theirs, threshold, measure=left.measure, threads=bounds.threads,
+        max_pairs=bounds.max_pairs, progress=progress,
     )  # fmt: skip
 
 
 def n_comparable(left: Side, right: Side, left_rows: Integers, right_rows: Integers) -> int:
-    """Return how many pairs of some records :func:`compared_pairs` looks at."""
+    """Return how many pairs of some records :func:`compared_pairs` would find if alike.
+
+    With bands all of them: whoever is alike enough shares a bucket.
+    """
     if left.blocks is None or right.blocks is None:
         return len(left_rows) * len(right_rows)
     return pairs_in_blocks(left.blocks[left_rows], right.blocks[right_rows])
@@ -267,12 +295,7 @@ def n_comparable(left: Side, right: Side, left_rows: Integers, right_rows: Integ
 
 def with_filter(side: Side, is_open: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the rows of open records that have a filter."""
-    return np.flatnonzero(is_open & side.records.has_filter())
-
-
-def chosen(filters: Words, rows: np.ndarray) -> Words:
-    """Return the filters of some rows, not copied when they are all."""
-    return filters if len(rows) == len(filters) else filters[rows]
+    return np.flatnonzero(is_open & side.has_filter)
 
 
 def _contradicted(left: Side, right: Side, pairs: Pairs) -> Flags:

@@ -144,8 +144,15 @@ def spouse_of(tables: PopulationTables, seed: np.uint64, rank: int) -> int:
     return int(found)
 
 
-def population_tables(size: int) -> PopulationTables:
+def population_tables(size: int, *, heads: bool = False) -> PopulationTables:
     """Build the tables of a population: one district if it fits there, else the whole country.
+
+    Parameters
+    ----------
+    size
+        Persons.
+    heads
+        Each is the head of a family: of age, and mostly a man.
 
     Raises
     ------
@@ -169,9 +176,10 @@ def population_tables(size: int) -> PopulationTables:
         issued[home] += facts["native"]["district"]
     edges = np.rint(np.concatenate(([0.0], np.cumsum(issued))) / issued.sum() * size)
     edges = edges.astype(np.int64)
-    ages = np.repeat(np.array(facts["ages"], np.float64), 5)
+    shape = facts["heads"] if heads else facts
+    ages = np.repeat(np.array(shape["ages"], np.float64), 5)
     by_year = ages[::-1] / ages.sum()
-    first_year = int(facts["last_birth_year"]) + 1 - by_year.size
+    first_year = int(facts["last_birth_year"]) - int(shape["youngest"]) + 1 - by_year.size
     year_starts, days = _calendar(first_year, by_year.size)
     crowd = float(np.diff(edges).max()) * float(by_year.max()) / 365
     serials = 2 * _BLOCK + ceil(crowd) + 2
@@ -189,7 +197,7 @@ def population_tables(size: int) -> PopulationTables:
         year_shares=np.concatenate(([0.0], np.cumsum(by_year))),
         year_starts=year_starts,
         days=days,
-        male_share=float(facts["male_share"]),
+        male_share=float(shape["male_share"]),
         serials=serials,
     )
 

@@ -116,6 +116,7 @@ def simulate(
     damage: Damage,
     seed: int,
     out: Path,
+    heads: bool = False,
     force: bool = False,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -135,6 +136,8 @@ def simulate(
         Not negative. Another seed is another population.
     out
         Folder of the results; made if missing.
+    heads
+        One record per family, its head: everybody is of age, most are men.
     force
         Replace existing files.
     threads
@@ -149,7 +152,7 @@ def simulate(
     LimitError
         More persons than there are NIKs for.
     """
-    job = _plan(sizes, overlap=overlap, damage=damage, seed=seed)
+    job = _plan(sizes, overlap=overlap, damage=damage, seed=seed, heads=heads)
     with suppress(OSError):  # publish says what is wrong with a folder
         out.mkdir(exist_ok=True)
     letters = [chr(ord("a") + party) for party in range(len(sizes))]
@@ -186,7 +189,7 @@ def simulate(
     return Simulated(paths, truth_path, damage_path, counts)
 
 
-def _plan(sizes: Sequence[int], *, overlap: float, damage: Damage, seed: int) -> _Job:
+def _plan(sizes: Sequence[int], *, overlap: float, damage: Damage, seed: int, heads: bool) -> _Job:
     if not 2 <= len(sizes) <= MAX_PARTIES:  # noqa: PLR2004 - linking needs two
         raise ConfigError("simulate.parties", found=len(sizes), maximum=MAX_PARTIES)
     if min(sizes) < 1:
@@ -201,7 +204,7 @@ def _plan(sizes: Sequence[int], *, overlap: float, damage: Damage, seed: int) ->
     persons = [size - int(size * share) for size in sizes]
     common = round(overlap * min(persons))
     private = np.cumsum([common, *(count - common for count in persons)]).tolist()
-    population = population_tables(private[-1])
+    population = population_tables(private[-1], heads=heads)
     registers = tuple(
         records.Register(
             party=party,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pprl.compare.packing import count_bits
+from pprl.compare.filters import count_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

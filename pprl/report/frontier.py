@@ -22,19 +22,14 @@ import altair as alt
 
 from pprl import catalogue
 from pprl.report.charts import to_svg
+from pprl.report.named import GAP, PADDING, ROOM, SIZE, colour, dash, mark, named, rows, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pprl.lab.tune.curve import Curve
 
-_SIZE = 380
-_COLOURS = ("#1a1a1a", "#1f5a99", "#b03a2e", "#6b6b6b")
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
-_MARKS = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
-_GREY = "#6b6b6b"
 _LEAST_ROOM = 0.005  # shares shown beyond the worst of the best points
-_LINE_GAP = 0.045  # of the height: from one name to the next
 
 
 @dataclass(frozen=True)
@@ -83,13 +78,14 @@ def frontier_chart(
     )
     x = alt.X("x:Q", scale=_scale(left), title=recall)
     y = alt.Y("y:Q", scale=_scale(bottom), title=precision)
-    heights = _spread([line.points[-1][1] for line in lines], bottom)
+    ends = [line.points[-1][1] for line in lines]
+    heights = spread(ends, lowest=bottom, gap=GAP * (1 - bottom))
     layers = [
         layer
         for place, (line, height) in enumerate(zip(lines, heights, strict=True))
-        for layer in _drawn(line, place, height, 1 - left, x, y)
+        for layer in _drawn(line, place, (1 + ROOM * (1 - left), height), x, y)
     ]
-    chart = alt.layer(*layers).properties(width=_SIZE, height=_SIZE)
+    chart = alt.layer(*layers).properties(width=SIZE, height=SIZE, padding=PADDING)
     return to_svg(chart, catalogue.text("tune.chart_title", {}, language))
 
 
@@ -112,44 +108,23 @@ def _inside(curve: Curve, left: float, bottom: float) -> list[tuple[float, float
     return inside or [_best(curve)]
 
 
-def _spread(heights: Sequence[float], bottom: float) -> list[float]:
-    """Move names apart that would overlap, keeping their order; the lowest stays."""
-    gap = _LINE_GAP * (1 - bottom)
-    spread = list(heights)
-    lowest = bottom - gap
-    for place in sorted(range(len(heights)), key=lambda place: heights[place]):
-        spread[place] = max(heights[place], lowest + gap)
-        lowest = spread[place]
-    return spread
-
-
 def _drawn(
-    line: _Line, place: int, height: float, across: float, x: alt.X, y: alt.Y
+    line: _Line, place: int, name_at: tuple[float, float], x: alt.X, y: alt.Y
 ) -> list[alt.Chart]:
-    colour = _COLOURS[place % len(_COLOURS)]
-    end = line.points[-1]
-    name_at = 1 + 0.04 * across
-    path = _of([{"x": recall, "y": precision} for recall, precision in line.points])
-    leader = _of([{"x": end[0], "y": end[1]}, {"x": name_at, "y": height}])
-    mark = _of([{"x": line.best[0], "y": line.best[1]}])
-    name = _of([{"x": name_at, "y": height, "name": line.name}])
+    leader, name = named(line.name, line.points[-1], name_at, place, x, y)
+    path = rows([{"x": recall, "y": precision} for recall, precision in line.points])
+    best = rows([{"x": line.best[0], "y": line.best[1]}])
     return [
-        leader.mark_line(color=_GREY, strokeWidth=0.6).encode(x=x, y=y),
-        path.mark_line(
-            color=colour, strokeWidth=1.8, strokeDash=_DASHES[place % len(_DASHES)]
-        ).encode(x=x, y=y, order="x:Q"),
-        mark.mark_point(
-            shape=_MARKS[place % len(_MARKS)], size=70, color=colour, filled=True, opacity=1
-        ).encode(x=x, y=y),
-        name.mark_text(align="left", baseline="middle", dx=4, fontSize=11, color=colour).encode(
-            x=x, y=y, text="name:N"
+        leader,
+        path.mark_line(color=colour(place), strokeWidth=1.8, strokeDash=dash(place)).encode(
+            x=x, y=y, order="x:Q"
         ),
+        best.mark_point(
+            shape=mark(place), size=70, color=colour(place), filled=True, opacity=1
+        ).encode(x=x, y=y),
+        name,
     ]
 
 
 def _scale(start: float) -> alt.Scale:
     return alt.Scale(domain=[start, 1], nice=False, zero=False)
-
-
-def _of(rows: Sequence[dict[str, str | float]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=list(rows)))

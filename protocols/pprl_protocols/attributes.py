@@ -228,8 +228,9 @@ class Sealer:
             holds what no sender writes.
         """
         rows = []
+        width = self.layout.blob_bytes
         for blob in blobs:
-            if len(blob) != self.layout.blob_bytes:
+            if len(blob) != width:
                 raise PeerError("attributes.length", party=self._sender)
             try:
                 cipher = self._cipher(blob[:_SALT_BYTES])

@@ -83,6 +83,8 @@ def compare(
     seed: bytes,
     folder: Path,
     threads: int | None = None,
+    memory: int | None = None,
+    work_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compared:
     """Compare all agencies' encodings as agreed and write a result for each.
@@ -97,15 +99,15 @@ def compare(
         The coordinator's S.
     folder
         Where ``<agency>.result`` is written; private to whoever compares.
-    threads
-        As many as this process may use when not given; decides nothing.
+    threads, memory, work_dir
+        As for :func:`pprl.link.link`; they decide nothing.
     progress
         Called with pairs decided and pairs in all.
 
     Raises
     ------
     LimitError
-        Too many pairs are accepted.
+        It doesn't fit into memory or disk, or too many pairs are accepted.
 
     Notes
     -----
@@ -118,6 +120,8 @@ def compare(
         target_precision=None if precision is None else precision / _MILLION,
         seed=agreement.decision.seed,
         threads=threads,
+        memory=memory,
+        work_dir=work_dir,
         progress=progress,
     )
     files = results_of(

@@ -6,8 +6,9 @@ columns one after the other, each with a byte before it: 1 and the value, or 0 f
 that is published commits to the number of records, too: SHA-256(0x02 || n, 8 bytes, big-endian ||
 root of the tree), so that nobody can say afterwards that there were more or fewer.
 
-Records are laid out by columns and hashed side by side (:mod:`pprl.sha256`); nothing is held of
-them but 32 bytes a leaf.
+Records are laid out by columns and hashed side by side (:mod:`pprl.sha256`). A :class:`Tree`, which
+can prove, holds 64 bytes a record; a :class:`Growing` one, of which only the root is wanted, a few
+megabytes, whatever the number of records.
 
 >>> tree = Tree.over([b"a", b"b", b"c"])
 >>> tree.size, tree.root == root([b"a", b"b", b"c"])
@@ -39,6 +40,7 @@ DIGEST_BYTES = 32
 _LEAF, _NODE, _ROOT = b"\x00", b"\x01", b"\x02"
 _COUNT_BYTES = 8
 _ROWS = 65_536
+_PIECE_BYTES = _ROWS * DIGEST_BYTES  # a power of two of leaves: a full subtree
 _NONE = -1
 _WORTH_WHILE = 16  # records of one shape, from which laying them out beside each other pays
 
@@ -95,6 +97,52 @@ class Tree:
                 found.append(level[partner : partner + DIGEST_BYTES].hex())
             index //= 2
         return found
+
+
+class Growing:
+    """The root of records that come one batch after the other.
+
+    >>> growing = Growing()
+    >>> for record in (b"a", b"b", b"c"):
+    ...     growing.add(sha256(_LEAF + record).digest())
+    >>> growing.root == root([b"a", b"b", b"c"])
+    True
+    """
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._waiting = bytearray()
+        # Roots of full subtrees, from the left: powers of two of pieces, each smaller than the
+        # one before it.
+        self._full: list[tuple[int, bytes]] = []
+
+    def add(self, digests: bytes) -> None:
+        """Add leaves by their digests, 32 bytes each: :func:`digests` makes them."""
+        self._size += len(digests) // DIGEST_BYTES
+        self._waiting += digests
+        while len(self._waiting) >= _PIECE_BYTES:
+            pieces, digest = 1, _top(bytes(self._waiting[:_PIECE_BYTES]))
+            del self._waiting[:_PIECE_BYTES]
+            while self._full and self._full[-1][0] == pieces:
+                _, left = self._full.pop()
+                pieces, digest = 2 * pieces, sha256(_NODE + left + digest).digest()
+            self._full.append((pieces, digest))
+
+    @property
+    def root(self) -> str:
+        """The root that is published, hex, as :attr:`Tree.root` of the same records."""
+        digest = _top(bytes(self._waiting))
+        for _, left in reversed(self._full):
+            digest = sha256(_NODE + left + digest).digest() if digest else left
+        return _committed(self._size, digest or sha256().digest())
+
+
+def root_of(encoded: EncodedSet) -> str:
+    """Return the root over a set, hex, as :meth:`Tree.of` would. About 0.7 s a million records."""
+    growing = Growing()
+    for batch in encoded.table.to_batches(max_chunksize=_ROWS):
+        growing.add(digests(batch))
+    return growing.root
 
 
 def root(leaves: Iterable[bytes]) -> str:
@@ -211,6 +259,13 @@ def _cell(value: str | bytes | None) -> bytes:
     if value is None:
         return b"\x00"
     return b"\x01" + (value.encode() if isinstance(value, str) else value)
+
+
+def _top(level: bytes) -> bytes:
+    """Return the root of the tree over a level; nothing for none."""
+    while len(level) > DIGEST_BYTES:
+        level = _above(level)
+    return level
 
 
 def _above(level: bytes) -> bytes:

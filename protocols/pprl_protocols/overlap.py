@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +36,32 @@ def write_csv(table: pa.Table, path: Path) -> None:
     hidden count.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        Writer(file).add(table)
+
+
+class Writer:
+    """Writes what an agency receives part by part, as :func:`write_csv` does at once.
+
+    Parameters
+    ----------
+    file
+        Opened for text, without translation of newlines.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._begun = False
+
+    def add(self, table: pa.Table) -> None:
+        """Write rows; before the first ones the names of the columns."""
         names = table.column_names
-        writer.writerow(names)
+        if not self._begun:
+            self._writer.writerow(names)
+            self._begun = True
         for batch in table.to_batches(max_chunksize=_ROWS):
             columns = batch.to_pydict()
             for name in columns.keys() & _SHARES:
                 columns[name] = [
                     None if value is None else f"{value / _MILLION:.4f}" for value in columns[name]
                 ]
-            writer.writerows(zip(*(columns[name] for name in names), strict=True))
+            self._writer.writerows(zip(*(columns[name] for name in names), strict=True))

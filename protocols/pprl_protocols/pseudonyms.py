@@ -46,13 +46,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pprl.encoded import Header
-    from pprl_protocols.id_rows import Integers, Places, Rows
+    from pprl_protocols.id_rows import Integers, Places, Rows, Words
 
 __all__ = [
     "ID_BYTES",
     "ID_CHARACTERS",
     "Pseudonyms",
     "drawn",
+    "gathered",
     "hex_ids",
     "hex_rows",
     "pseudonymise",
@@ -128,19 +129,26 @@ class Pseudonyms:
         Returns
         -------
         int64 (n,)
-            The row in the own file; -1 for a pseudo-ID that isn't ours. One sort of both.
+            The row in the own file; -1 for a pseudo-ID that isn't ours. One sort of what is asked,
+            and own ones a piece at a time.
         """
-        rows = np.concatenate([self.pseudo, pseudo])
-        both = words(rows)
-        # Own ones first among equals; one sort groups every question with its answer.
-        order = np.lexsort((both[:, 1], both[:, 0]))
-        ordered = both[order]
+        asked = words(pseudo)
+        order = sorting(asked[:, 0], asked[:, 1])
+        ordered = asked[order]
         starts = np.ones(len(order), dtype=np.bool_)
         starts[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        first = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
-        found = np.empty(len(order), dtype=np.int64)
-        found[order] = np.where(first < len(self), first, -1)
-        return found[len(self) :]
+        different = ordered[starts]
+        owner = np.full(len(different), -1, dtype=np.int64)
+        start = 0
+        for chunk in self.table.column("pseudo").chunks:
+            for at in range(0, len(chunk), _PIECE_ROWS):
+                own = words(fixed_rows(chunk.slice(at, _PIECE_ROWS), ID_BYTES))
+                here, found = _common(own, different)
+                owner[found] = start + at + here
+            start += len(chunk)
+        rows = np.empty(len(order), dtype=np.int64)
+        rows[order] = owner[np.cumsum(starts) - 1]
+        return rows
 
     def write(self, stream: BinaryIO) -> None:
         """Write the table as an Arrow IPC stream, which needs no seeking."""
@@ -279,14 +287,14 @@ def _batches(
         # Chunk by chunk, and in the order of the file inside each.
         to = np.argsort(part)
         columns = [hex_ids(rows[part])]
-        columns += [_gathered(column, part[to], to) for column in table.columns[1:]]
+        columns += [gathered(column, part[to], to) for column in table.columns[1:]]
         yield pa.record_batch(columns, schema=schema)
 
 
-def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
+def gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
     """Return the values of ascending places, the first of them at ``to[0]``, and so on.
 
-    Arrow's ``take`` would join all chunks for every batch.
+    Arrow's ``take`` would join all chunks of the column first.
     """
     if not pa.types.is_fixed_size_binary(column.type):
         return column.take(pa.array(places)).combine_chunks().take(pa.array(np.argsort(to)))
@@ -304,3 +312,21 @@ def _gathered(column: pa.ChunkedArray, places: Places, to: Places) -> pa.Array:
         return fixed_array(out)
     out[~present] = 0
     return fixed_array(out, present)
+
+
+def _common(own: Words, asked: Words) -> tuple[Places, Places]:
+    """Return where own rows and ascending different ones are equal: places in either."""
+    order = np.argsort(own[:, 0])  # neighbours ask for neighbours
+    first, second = own[order, 0], own[order, 1]
+    low, high = (np.searchsorted(asked[:, 0], first, side=side) for side in ("left", "right"))
+    order, second, low, high = (each[low < high] for each in (order, second, low, high))
+    end = high.copy()
+    # Rows of one first word ascend by the second: bisection, all of them at once.
+    while (still := np.flatnonzero(low < high)).size:
+        middle = (low[still] + high[still]) // 2
+        less = asked[middle, 1] < second[still]
+        low[still[less]] = middle[less] + 1
+        high[still[~less]] = middle[~less]
+    same = low < end
+    same[same] = asked[low[same], 1] == second[same]
+    return order[same], low[same]

@@ -324,7 +324,13 @@ def _numbers(cells: pa.ChunkedArray) -> Integers:
 
 
 def _tags(cells: pa.ChunkedArray, key: bytes) -> Integers:
-    coded = pc.dictionary_encode(pc.replace_substring_regex(cells.combine_chunks(), r"\D", ""))
+    parts = [np.empty(0, dtype=np.uint16), *(_chunk_tags(chunk, key) for chunk in cells.chunks)]
+    found: Integers = np.concatenate(parts)
+    return found
+
+
+def _chunk_tags(cells: pa.Array, key: bytes) -> Integers:
+    coded = pc.dictionary_encode(pc.replace_substring_regex(cells, r"\D", ""))
     tags = [_tag(text, key) for text in coded.dictionary.to_pylist()]
     table = np.array([*tags, 0], dtype=np.uint16)
     places = np.asarray(coded.indices.fill_null(len(tags))).astype(np.int64)

@@ -25,10 +25,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from pprl.buffers import fixed_array
+from pprl.buffers import binary_array, fixed_array, raw_rows
 from pprl.compare.measure import MILLION
 from pprl.encoded import SEALED
 from pprl_protocols.id_rows import ID_BYTES, hex_rows, sorting, words
+from pprl_protocols.pseudonyms import gathered
 from pprl_protocols.result_file import (
     ACCEPT,
     COLUMNS,
@@ -63,6 +64,7 @@ __all__ = [
 
 _LABEL = b"pprl/v1/match\x00"
 _PERCENT = MILLION // 100
+_PIECE_ROWS = 1 << 18
 
 
 def match_numbers(count: int, *, run: str, seed: bytes) -> Rows:
@@ -214,18 +216,40 @@ def _widths(sets: Sequence[EncodedSet], recipient: str) -> dict[int, int]:
 
 def _blobs(
     columns: Mapping[str, Rows], edges: _Edges, sets: Sequence[EncodedSet], recipient: str
-) -> NDArray[np.object_]:
-    """Return what the other party of each row has sealed for the recipient; None for nothing."""
-    out = np.full(len(edges.own), None, dtype=object)
+) -> list[tuple[Places, Rows]]:
+    """Return what others have sealed for the recipient: of which rows, and their bytes."""
+    found: list[tuple[Places, Rows]] = []
     for at in _widths(sets, recipient):
         rows = np.flatnonzero((edges.other == at) & (columns["band"][edges.own] == ACCEPT))
         wanted = columns["id"][edges.beside[rows]]
         # Sets are sorted by their pseudo-IDs; as texts of 16 bytes these sort the same.
-        known = _pseudo(sets[at].table)
-        found = np.searchsorted(_texts(known), _texts(wanted))
+        places = np.searchsorted(_texts(_pseudo(sets[at].table)), _texts(wanted))
+        to = np.argsort(places)
         column = sets[at].table.column(SEALED + recipient)
-        out[rows] = np.array([*column.take(pa.array(found)).to_pylist(), None], object)[:-1]
-    return out
+        sealed = gathered(column, places[to], to)
+        found.append((rows, raw_rows(sealed, column.type.byte_width)))
+    return found
+
+
+def _attributes(blobs: Sequence[tuple[Places, Rows]], order: Places) -> pa.ChunkedArray:
+    """Return the column of sealed attributes, null where there is none, in the order of rows.
+
+    A piece at a time: together they may be more than one array of Arrow's can hold.
+    """
+    width, place, which = (np.zeros(len(order), dtype=np.int64) for _ in range(3))
+    for number, (rows, sealed) in enumerate(blobs):
+        width[rows], place[rows], which[rows] = sealed.shape[1], np.arange(len(rows)), number
+    pieces = []
+    for start in range(0, len(order), _PIECE_ROWS):
+        part = order[start : start + _PIECE_ROWS]
+        ends = np.append(0, np.cumsum(width[part]))
+        data = np.empty(ends[-1], dtype=np.uint8)
+        for number, (_, sealed) in enumerate(blobs):
+            mine = np.flatnonzero((which[part] == number) & (width[part] > 0))
+            at = ends[mine, np.newaxis] + np.arange(sealed.shape[1])
+            data[at] = sealed[place[part[mine]]]
+        pieces.append(binary_array(data, ends, width[part] > 0))
+    return pa.chunked_array(pieces, pa.binary())
 
 
 def _texts(rows: Rows) -> NDArray[np.bytes_]:
@@ -244,7 +268,10 @@ def _weaker(columns: Mapping[str, Rows], edges: _Edges) -> dict[str, Rows]:
 
 
 def _rows(
-    columns: Mapping[str, Rows], group: Places, edges: _Edges, blobs: NDArray[np.object_]
+    columns: Mapping[str, Rows],
+    group: Places,
+    edges: _Edges,
+    blobs: Sequence[tuple[Places, Rows]],
 ) -> pa.Table:
     ids, matches, other = columns["id"][edges.own], columns["group"][group], edges.other
     sort_ids, sort_matches = words(ids), words(matches)
@@ -260,7 +287,7 @@ def _rows(
             "party": pa.array(other[order].astype(np.int8)),
             **{name: evidence[name] for name in ("band", "tier", "precision", "similarity")},
             "family": pa.nulls(len(order), pa.binary()),
-            "attributes": pa.array(blobs[order], pa.binary()),
+            "attributes": _attributes(blobs, order),
         },
         schema=SCHEMA,
     )

@@ -49,9 +49,22 @@ def test_a_folder_gets_the_results_and_the_chart_of_the_frontier(tmp_path):
     assert result["rows"][1]["control"]["value"] == result["rows"][0]["finding"]["value"]
     assert result["quality"]["indonesia"]["f1"] > 0.9
     chart = (tmp_path / "results" / "frontier.svg").read_text()
-    assert "indonesia-hardened, 15 known" in chart
+    assert ">indonesia-hardened<" in chart
+    assert "known pairs" in chart
     again = risk("--records", 120, *QUICK, "--out", "results", cwd=tmp_path, check=2)
     assert "exists already" in again.stderr
+
+
+def test_what_no_scheme_may_give_away_holds_on_the_control_as_well(tmp_path):
+    done = risk(
+        "indonesia-hardened", "--records", 40, "--known", 0, "--attack", "cross_run",
+        "--quality", "none",
+        cwd=tmp_path, check=0, lang="id",
+    )  # fmt: skip
+    promises = [line.split() for line in done.stdout.splitlines() if "in_common" in line]
+    assert [(line[0], line[-2], line[-1]) for line in promises] == [
+        ("indonesia", "1.0000", "terpenuhi"), ("indonesia-hardened", "1.0000", "terpenuhi"),
+    ]  # fmt: skip
 
 
 def test_a_register_of_ones_own_is_attacked_and_nothing_of_it_shown(tmp_path):

@@ -187,6 +187,18 @@ def test_whose_turn_it_is_not_waits(drafted, signed, tmp_path):
     assert desk.turn("dppkb", "dispute", "--reason", "wrong_result", check=7).stderr
 
 
+def test_a_plan_tells_the_coordinator_what_linking_takes_and_says_nothing(signed, tmp_path):
+    desk = signed.copy(tmp_path / "desk")
+    for name in AGENCIES:
+        desk.encode(name)
+    before = {path: path.read_bytes() for path in desk.run.rglob("*") if path.is_file()}
+    told = json.loads(desk.turn("bps", "link", "--plan", "--json").stdout)
+    assert (told["records"], told["pairs_in_all"], told["fits"]) == ([90, 60], 5_400, True)
+    desk.turn("bps", "link", "--memory", "50MB", check=5)
+    assert {path: path.read_bytes() for path in desk.run.rglob("*") if path.is_file()} == before
+    assert not list((desk.folder / "homes/bps").rglob("*.arrow"))  # nothing opened is left
+
+
 def test_every_turn_can_be_repeated_and_says_nothing_twice(linked, tmp_path):
     desk = linked.copy(tmp_path / "desk")
     before = {path: path.read_bytes() for path in desk.run.rglob("*") if path.is_file()}

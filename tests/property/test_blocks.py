@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pprl.candidates import blocks as module
-from pprl.candidates.blocks import Blocks, blocked_pairs, pairs_in_blocks
+from pprl.candidates.blocks import blocked_pairs
 from pprl.candidates.exhaustive import similar_pairs
+from pprl.candidates.passes import Blocks, pairs_in_blocks
 from pprl.compare.measure import Dice, Majority
 from pprl.errors import LimitError
 

@@ -114,3 +114,17 @@ def test_the_root_does_not_depend_on_batches():
     one = encoded_set(np.random.default_rng(3), 3000)
     other = EncodedSet(one.header, one.table.combine_chunks())
     assert merkle.Tree.of(one).root == merkle.Tree.of(other).root
+
+
+PIECE = 65_536
+
+
+@pytest.mark.parametrize("leaves", [0, 1, 5, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5, 4 * PIECE])
+def test_a_growing_root_is_that_of_the_whole_tree_however_it_grew(leaves):
+    digests = np.random.default_rng(leaves).bytes(leaves * 32)
+    growing = merkle.Growing()
+    for start in range(0, len(digests), 32 * 50_001):
+        growing.add(digests[start : start + 32 * 50_001])
+    assert growing.root == merkle.Tree(digests).root
+    growing.add(bytes(32))
+    assert growing.root == merkle.Tree(digests + bytes(32)).root

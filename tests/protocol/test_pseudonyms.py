@@ -152,6 +152,23 @@ def test_a_pseudo_id_of_somebody_else_leads_nowhere():
     assert found[1] == found[2] >= 0
 
 
+@pytest.mark.parametrize("piece", [3, 1 << 18])
+def test_own_records_are_found_where_pseudo_ids_begin_alike(monkeypatch, piece):
+    monkeypatch.setattr(pseudonyms, "_PIECE_ROWS", piece)
+    random = np.random.default_rng(5)
+    # Few different first halves and second halves: most that is asked differs in one of them.
+    halves = random.integers(0, 256, (2, 12, 8), dtype=np.uint8)
+    every = np.array([[*one, *other] for one in halves[0] for other in halves[1]], np.uint8)
+    mine = random.permutation(len(every))[:60]
+    _, kept = sent_by(own_set(60), lambda _: every[mine].tobytes())
+    asked = random.integers(0, len(every), 500)
+    places = {number: row for row, number in enumerate(mine.tolist())}
+    expected = [places.get(number, -1) for number in asked.tolist()]
+    assert kept.rows_of(every[asked]).tolist() == expected
+    assert -1 in expected
+    assert kept.rows_of(every[:0]).tolist() == []
+
+
 def test_the_way_back_is_kept_in_a_vault(tmp_path):
     vault = Vault.create(tmp_path / "home", b"rahasia", cost=Cost(1, 1, 8))
     _, kept = sent_by(own_set(40, chunks=3))

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pprl.encoded import EncodedSet, Header, table_schema
+from pprl.encoded import SEALED, EncodedSet, Header, table_schema
 from pprl.errors import InputError, PeerError
 from pprl.link import link
-from pprl_protocols import canonical
-from pprl_protocols.joining import joined
+from pprl_protocols import canonical, joining, result
+from pprl_protocols.joining import joined, joined_parts
 from pprl_protocols.pseudonyms import pseudonymise
 from pprl_protocols.result import COLUMNS, ResultFile, match_numbers, results_of
 from pprl_protocols.result_file import SCHEMA
@@ -235,6 +235,55 @@ def test_results_read_the_same_in_indonesian(run):
     indonesian = joined(files[0], kept[0], language="id")
     assert english.drop_columns("explanation").equals(indonesian.drop_columns("explanation"))
     assert english.column("explanation") != indonesian.column("explanation")
+
+
+def test_parts_joined_one_after_the_other_are_the_whole(run, monkeypatch):
+    _, _, files, kept = run
+    beside = pa.table({"desil": [str(place) for place in range(len(files[0].table))]})
+    whole = joined(files[0], kept[0], beside=beside)
+    assert whole.column("desil").null_count == whole.column("status").to_pylist().count("none") > 0
+    monkeypatch.setattr(joining, "_ROWS", 7)
+    parts = list(joined_parts(files[0], kept[0], beside=beside))
+    assert [len(part) for part in parts[:-1]] == [7] * (len(whole) // 7)
+    assert pa.concat_tables(parts).equals(whole)
+
+
+def test_a_result_is_written_the_same_however_its_table_is_cut(run, tmp_path):
+    _, _, files, _ = run
+    files[0].write(tmp_path / "whole")
+    cut = [files[0].table.slice(start, 5) for start in range(0, len(files[0].table), 5)]
+    ResultFile(files[0].header, pa.concat_tables(cut)).write(tmp_path / "cut")
+    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize("rows", [3, 1 << 18])
+def test_sealed_attributes_reach_the_record_that_they_were_sealed_for(run, monkeypatch, rows):
+    monkeypatch.setattr(result, "_PIECE_ROWS", rows)
+    matches, sets, _, _ = run
+    widths = {1: 20, 2: 31}  # what dinsos and dukcapil seal for dinkes
+    for party, width in widths.items():
+        blobs = [bytes([party]) + bytes.fromhex(each) for each in sets[party].ids.to_pylist()]
+        column = pa.chunked_array(
+            [
+                pa.array([each.ljust(width, b"-") for each in some], pa.binary(width))
+                for some in (blobs[:7], blobs[7:])
+            ]
+        )
+        table = sets[party].table.append_column(SEALED + "dinkes", column)
+        sets = [*sets[:party], EncodedSet(sets[party].header, table), *sets[party + 1 :]]
+    file, *others = results_of(
+        matches, sets, run=RUN, agreement=AGREEMENT, parties=PARTIES, seed=SEED
+    )
+    groups = {row["id"]: row["group"] for row in matches.table.to_pylist()}
+    assert len(file.table) > 40
+    for row in file.table.to_pylist():
+        sealed = row["attributes"]
+        assert len(sealed) == widths[row["party"]]
+        assert sealed[0] == row["party"]
+        assert groups[sealed[1:17].hex()] == groups[row["id"].hex()]
+    assert {each.table.column("attributes").null_count for each in others} == {
+        len(each.table) for each in others
+    }
 
 
 def test_a_result_of_another_or_with_foreign_records_is_not_joined(run):

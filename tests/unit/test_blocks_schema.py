@@ -206,7 +206,8 @@ def test_what_is_said_of_a_link_in_blocks_is_true(files, sets, linked):
     precision = len(found & right) / len(found)
     recall = len(found & right) / len({a for a, _ in right})
     assert abs(info.estimated_precision - precision) < 0.015
-    assert abs(info.estimated_recall - recall) < 0.03
+    # Five thousand records: of hardened filters chance hides most matches that are hardly alike.
+    assert abs(info.estimated_recall - recall) < (0.03 if info.measure != "majority" else 0.045)
     assert precision > 0.96
 
 
@@ -243,7 +244,7 @@ def test_progress_runs_from_nothing_to_all(sets):
 def test_blocks_that_the_files_lack_and_unknown_candidates_are_refused(sets):
     plain = [EncodedSet(one.header, one.table.drop_columns("block.birth_sex")) for one in sets]
     assert pprl.link(plain, threshold=0.99).info.candidates == "exhaustive"
-    for candidates, code in (("blocks", "link.no_blocks"), ("lsh", "link.candidates")):
+    for candidates, code in (("blocks", "link.no_blocks"), ("sorted", "link.candidates")):
         with pytest.raises(ConfigError) as refused:
             pprl.link(plain, threshold=0.99, candidates=candidates)
         assert refused.value.code == code

@@ -45,8 +45,8 @@ def fail():
 
 def test_too_little_memory_is_a_limit_with_the_code_asked_for():
     with pytest.raises(LimitError) as caught:
-        crowd("link.token_memory")
-    assert caught.value.code == "link.token_memory"
+        crowd("evaluate.memory")
+    assert caught.value.code == "evaluate.memory"
     assert caught.value.__suppress_context__
 
 

@@ -33,15 +33,13 @@ def hardened(register, kappa):
     """Return a scene of made-up filters with the correlations of majority filters.
 
     Schemas allow no kappa below 4: for less, bits of record and q-grams are drawn here, by the
-    definition, with plain random numbers for the keyed ones.
+    definition, with plain random numbers for the keyed ones and the schema's weights.
     """
     scene = Scene.of_one(register, Schema.load("indonesia-hardened"), seed=3)
     if kappa == scene.header.kappa:
         return scene
     draw = np.random.default_rng(kappa)
-    grams = scene.population.grams.toarray()
-    constant = (grams.sum(axis=1) + 1) % 2
-    grams = np.hstack([grams, constant[:, None]])
+    grams = scene.population.weighted.toarray()
     bits = np.zeros((len(grams), scene.header.bits), dtype=np.bool_)
     for _ in range(kappa):
         family = draw.integers(0, 2, (grams.shape[1], scene.header.bits)).astype(np.float64)

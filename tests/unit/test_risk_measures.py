@@ -1,6 +1,7 @@
 """Attacks that measure: each breaks the control that it is made for, and says so in numbers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from pyarrow import csv
 
 import pprl
+from pprl.lab.risk.attacks import ATTACKS
 from pprl.lab.risk.measures import (
     BlockSizes,
     CrossRun,
@@ -19,6 +21,7 @@ from pprl.lab.risk.measures import (
     Xor4,
 )
 from pprl.lab.risk.reencode import in_common
+from pprl.lab.risk.reference import METRICS, measured, page
 from pprl.lab.risk.scene import Classes, Scene
 from pprl.lab.simulate import simulate
 
@@ -188,3 +191,10 @@ def test_a_scene_without_filters_has_nothing_to_read(scenes):
     for attack in (Xor4(), QgramRidge(), Popcount()):
         assert attack.find(nobody, scene.known(0)) == []
     assert found(Patterns(), nobody)["reidentified"].value == 0
+
+
+def test_the_reference_page_is_what_the_attacks_say():
+    written = Path(__file__).parents[2].joinpath("docs/reference/lab-risk.md")
+    assert written.read_text(encoding="utf-8") == page()
+    assert {attack for attack, _ in measured()} == set(ATTACKS)
+    assert {metric for _, metric in measured()} == set(METRICS)

@@ -1,12 +1,16 @@
 """Seeded attacks: they break plain Bloom filters, and say how far hardened filters hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pprl.errors import ConfigError
 from pprl.lab.risk.attacks import ATTACKS, findings
+from pprl.lab.risk.chart import points, risk_chart
 from pprl.lab.risk.judge import Finding
-from pprl.lab.risk.run import Row, assess, beside, made
+from pprl.lab.risk.quality import Quality, linked
+from pprl.lab.risk.run import CONTROL, Assessment, Row, assess, beside, made
 from pprl.lab.risk.scales import Scales, expected_majority
 from pprl.lab.risk.scene import NOBODY
 from pprl.schema import Schema
@@ -105,6 +109,70 @@ def row(schema, *, broken, metric="reidentified"):
 def test_an_attack_that_does_not_break_its_control_proves_nothing(control, own, verdict):
     rows = beside([row("indonesia", broken=control), row("other", broken=own)])
     assert rows[1].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("with_the_key", "broken", "verdict"),
+    [(1.0, False, "holds"), (0.0, False, "failed"), (1.0, True, "broken")],
+)
+def test_a_promise_is_its_own_control(with_the_key, broken, verdict):
+    """Plain Bloom filters keep it, too; that they do isn't an attack that failed."""
+    promise = Finding("a", "in_common", 0.5 * broken, 0.0, broken, own_control=with_the_key)
+    rows = beside([Row(name, "clk", 64, None, 100, promise, None) for name in (CONTROL, "other")])
+    assert [row.verdict for row in rows] == [verdict, verdict]
+    assert {row.as_dict()["control"]["value"] for row in rows} == {with_the_key}
+
+
+def test_the_chart_shows_the_worst_that_an_attacker_can_do_with_what_it_knows():
+    def one(schema, known, value, *, broken=False, attack="a"):
+        found = Finding(attack, "reidentified", value, 0.01, broken, known)
+        return Row(schema, "clk", 64, None, 100, found, None)
+
+    rows = beside(
+        [
+            one(CONTROL, 0, 0.9, broken=True), one(CONTROL, 50, 1.0, broken=True),
+            one("other", 0, 0.03), one("other", 50, 0.02),
+            one("unattacked", 0, 0.0, attack="b"),
+        ]
+    )  # fmt: skip
+    names = (CONTROL, "other", "unattacked")
+    found = Assessment(tuple(rows), dict.fromkeys(names, Quality(0.9, 0.9)), (), "none", 7)
+    assert [(each.schema, each.known, each.reidentified) for each in points(found)] == [
+        (CONTROL, 0, 0.9), (CONTROL, 50, 1.0), ("other", 0, 0.03), ("other", 50, 0.03),
+    ]  # fmt: skip
+    text = risk_chart(points(found), language="id")
+    assert risk_chart(points(found), language="id") == text
+    assert "pasangan yang diketahui" in text
+    assert text.count(">other<") == 1
+
+
+def test_tokens_alone_have_a_place_on_the_frontier(tmp_path):
+    names = ("indonesia-tokens", "indonesia")
+    found = linked(names, (400, 600), 7, tmp_path)
+    tokens, control = (found[name] for name in names)
+    assert list(found) == list(names)
+    assert 0.4 < tokens.estimated_f1 <= tokens.f1 < control.f1
+
+
+@pytest.mark.parametrize(("name", "better"), [("indonesia", 1.01), ("indonesia-hardened", 1.1)])
+def test_what_is_expected_of_two_filters_uses_the_weights_of_the_schema(register, name, better):
+    scene = register.scene(Schema.load(name), seed=1)
+    rows = np.arange(RECORDS)
+    pairs = np.triu_indices(RECORDS, 1)
+
+    def fit(seen):
+        scales = Scales(seen, rows)
+        plain = scales.plain(scene.truth, scene.truth)
+        return np.corrcoef(scales.encoded(rows, rows)[pairs], plain[pairs])[0, 1]
+
+    blind = replace(scene, population=replace(scene.population, weighted=None))
+    assert fit(scene) > better * fit(blind)
+
+
+def test_the_constant_qgram_makes_all_weights_odd(register):
+    people = register.scene(Schema.load("indonesia-hardened"), seed=1).population
+    assert (people.weighted.sum(axis=1) % 2 == 1).all()
+    assert people.weighted.shape[1] == people.grams.shape[1] + 1
 
 
 def test_the_same_seed_gives_the_same_findings():

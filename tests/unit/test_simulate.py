@@ -283,6 +283,41 @@ def test_ages_have_the_shape_of_the_pyramid_and_birthdays_meet_by_chance():
     assert pairs == pytest.approx(expected, rel=0.05)
 
 
+def test_heads_of_families_are_of_age_and_mostly_men_and_no_nik_repeats():
+    size = 100_000
+    tables = population_tables(size, heads=True)
+    regions, births, sexes, niks = (np.empty(size, np.int64) for _ in range(4))
+    all_born(tables, np.uint64(5), regions, births, sexes, niks)
+    years = births // 10_000
+    assert years.max() == 2009
+    assert years.min() < 1945
+    assert np.median(2024 - years) == pytest.approx(48, abs=3)
+    assert np.mean(sexes == 0) == pytest.approx(0.86, abs=0.01)
+    assert np.unique(niks).size == size
+    assert (niks // 10**12 == tables.codes[regions]).all()
+
+
+def test_a_register_of_heads_has_nobody_under_age(tmp_path):
+    make(tmp_path / "heads", heads=True)
+    make(tmp_path / "persons")
+    under_age = {
+        folder: sum(
+            row["tanggal_lahir"] >= "2011-01-01"  # a year may be wrong by one
+            for row in rows_of(tmp_path / folder / "b.csv")
+        )
+        for folder in ("heads", "persons")
+    }
+    assert under_age["heads"] == 0
+    assert under_age["persons"] > SIZES[1] / 10
+
+
+def test_national_size_is_planned_within_serials():
+    for heads in (False, True):
+        tables = population_tables(150_000_000, heads=heads)
+        assert tables.serials < 9_999
+        assert tables.edges[-1] == 150_000_000
+
+
 def test_too_many_persons_for_four_digit_serials_are_refused():
     with pytest.raises(LimitError) as caught:
         population_tables(20_000_000_000)

@@ -161,7 +161,6 @@ class Estimator:
         self._left, self._right = left, right
         self._target = target
         self._bounds = bounds
-        self._threads = bounds.threads
         self._kind = strongest_kind(left, right)
         self._random = random_similarities(left, right, target.seed)
         self._tokens: dict[str, Floats] = {}
@@ -201,16 +200,16 @@ class Estimator:
         """
         sides = (self._left, self._right)
         rows = [with_filter(*each) for each in zip(sides, (left_open, right_open), strict=True)]
-        seed, threads = self._target.seed, self._threads
+        seed, bounds = self._target.seed, self._bounds
         small = 0 if len(rows[0]) <= len(rows[1]) else 1
-        crowded = crowded_bin(sides[1 - small], rows[1 - small], seed, threads)
+        crowded = crowded_bin(sides[1 - small], rows[1 - small], seed, bounds)
         lowest = max(crowded - _BELOW_CROWDED, 0)
         if self._blocked:
-            usual = usual_bin(sides[1 - small], rows[1 - small], seed, threads)
+            usual = usual_bin(sides[1 - small], rows[1 - small], seed, bounds)
             lowest = max(lowest, usual)
         is_open = [left_open, right_open]
         is_open[small] = some_open(
-            is_open[small] & sides[small].records.has_filter(),
+            is_open[small] & sides[small].has_filter,
             pilot_rows(sides[small], rows[small], sides[1 - small], rows[1 - small]),
             seed,
         )
@@ -220,7 +219,7 @@ class Estimator:
         if not n_compared:
             self._first = crowded
             return self._below(crowded)
-        within = inside(sides[1 - small], self._kind, lowest, n_compared, seed, threads)
+        within = inside(sides[1 - small], self._kind, lowest, n_compared, seed, bounds)
         weighed = [self.weigh(each) for each in found]
         mixture = fit(self._observed(weighed, lowest, n_compared, [within]))
         # What one-to-one assignment will leave of chance, as far as a pilot can tell.
@@ -245,11 +244,12 @@ class Estimator:
         """Fit everything that was found, and choose."""
         budget = max(LEAST_PAIRS, SHARE_OF_PAIRS * n_compared) / 2
         within = [
-            inside(side, self._kind, self._first, budget, self._target.seed, self._threads)
+            inside(side, self._kind, self._first, budget, self._target.seed, self._bounds)
             for side in (self._left, self._right)
         ]
         mixture = fit(self._observed(found, self._first, n_compared, within))
-        fitted = Fitted(mixture, mixture, 1.0)
+        bands = self._left.bands
+        fitted = Fitted(mixture, mixture, 1.0 if bands is None else bands.plan.recall)
         if self._blocked:
             by_token = self._fit_tokens() if self._tokens else mixture
             fitted = Fitted.in_blocks(mixture, by_token, self._kind, self._in_blocks)

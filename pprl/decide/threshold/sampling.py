@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from pprl.compare.pairs import Integers
     from pprl.decide.assignment import Flags
     from pprl.decide.threshold.bins import Floats
-    from pprl.decide.tiers import Side
+    from pprl.decide.tiers import Bounds, Side
 
 RANDOM_PAIRS = 50_000
 PILOT_ROWS = 500
 PILOT_PAIRS = 5_000_000
 """Where filters are compared in blocks, a pilot takes as many rows as make so many pairs."""
 LEAST_ROWS = 300
+POOL_ROWS = 2_000_000
+"""Records whose blocks a sample is drawn from, about, where filters are compared in blocks."""
 LEAST_PAIRS = 200_000_000
 """Pairs inside the files that may always be compared: some tenths of a second."""
 SHARE_OF_PAIRS = 0.03
@@ -80,7 +82,7 @@ def pilot_rows(side: Side, rows: Integers, other: Side, others: Integers) -> int
     return max(PILOT_ROWS, int(PILOT_PAIRS / max(partners, 1.0)))
 
 
-def crowded_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int:
+def crowded_bin(side: Side, rows: Integers, seed: int, bounds: Bounds) -> int:
     """Return the bin above which chance gives about half a pair for each record.
 
     Chance is seen inside one file; the band just above the bin counts, so that second records of
@@ -92,10 +94,10 @@ def crowded_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> i
         The larger file, and its records that are open and have a filter.
     """
     most = pilot_rows(side, rows, side, rows)
-    drawn = rows[_drawn(len(rows), most, np.random.default_rng([seed, 1]))]
+    drawn = _drawn_of(side, rows, most, np.random.default_rng([seed, 1]))
     threshold = 0
     for threshold in _PILOT_THRESHOLDS:
-        pairs = compared_pairs(side, side, drawn, rows, threshold, threads)
+        pairs = compared_pairs(side, side, drawn, rows, threshold, bounds)
         above = at_least(histogram(pairs.similarity[drawn[pairs.left] != rows[pairs.right]]))
         band = above - np.append(above[_BAND:], np.zeros(_BAND))
         # Up to the first bin that chance doesn't fill: second records may crowd beyond it.
@@ -105,7 +107,7 @@ def crowded_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> i
     return threshold // STEP
 
 
-def usual_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int:
+def usual_bin(side: Side, rows: Integers, seed: int, bounds: Bounds) -> int:
     """Return the bin in the middle of the pairs inside the blocks of one file.
 
     In small blocks hardly any pair is alike by chance, so that the crowded bin may lie where even
@@ -118,8 +120,8 @@ def usual_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int
     """
     partners = n_comparable(side, side, rows, rows) / max(len(rows), 1)
     most = int(RANDOM_PAIRS / max(partners, 1.0)) + 1
-    drawn = rows[_drawn(len(rows), most, np.random.default_rng([seed, 4]))]
-    pairs = compared_pairs(side, side, drawn, rows, 0, threads)
+    drawn = _drawn_of(side, rows, most, np.random.default_rng([seed, 4]))
+    pairs = compared_pairs(side, side, drawn, rows, 0, bounds)
     others = drawn[pairs.left] != rows[pairs.right]
     first, second = drawn[pairs.left[others]], rows[pairs.right[others]]
     counts = histogram(
@@ -131,7 +133,7 @@ def usual_bin(side: Side, rows: Integers, seed: int, threads: int | None) -> int
 
 
 def inside(
-    side: Side, kind: str | None, lowest_bin: int, n_pairs: float, seed: int, threads: int | None
+    side: Side, kind: str | None, lowest_bin: int, n_pairs: float, seed: int, bounds: Bounds
 ) -> Within:
     """Compare some rows of a file with the whole file, or with those in their blocks.
 
@@ -149,9 +151,9 @@ def inside(
     filters = with_filter(side, side.all_open())
     partners = max(n_comparable(side, side, filters, filters) / max(len(filters), 1), 1.0)
     most = max(LEAST_ROWS, int(n_pairs / partners))
-    rows = filters[_drawn(len(filters), most, np.random.default_rng([seed, 2]))]
+    rows = _drawn_of(side, filters, most, np.random.default_rng([seed, 2]))
     lowest = side.measure.below(edge(lowest_bin))
-    pairs = compared_pairs(side, side, rows, filters, lowest, threads)
+    pairs = compared_pairs(side, side, rows, filters, lowest, bounds)
     first, second = rows[pairs.left], filters[pairs.right]
     others = first != second
     first, second = first[others], second[others]
@@ -192,6 +194,18 @@ def some_open(is_open: Flags, most: int, seed: int) -> Flags:
     drawn = np.zeros(len(is_open), dtype=np.bool_)
     drawn[rows[_drawn(len(rows), most, np.random.default_rng([seed, 3]))]] = True
     return drawn
+
+
+def _drawn_of(side: Side, rows: Integers, most: int, draw: np.random.Generator) -> Integers:
+    """Return up to ``most`` of some rows: of a large file in blocks, from some of the blocks.
+
+    Otherwise a few of each block would be drawn, and all filters of the file be read for them.
+    """
+    if side.blocks is not None and len(rows) > POOL_ROWS:
+        inside = rows[side.blocks.below(POOL_ROWS / len(rows))[rows]]
+        if len(inside) >= LEAST_ROWS:
+            rows = inside
+    return rows[_drawn(len(rows), most, draw)]
 
 
 def _drawn(n_rows: int, most: int, draw: np.random.Generator) -> Integers:

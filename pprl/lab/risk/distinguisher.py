@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from pprl.compare.packing import count_bits
+from pprl.compare.filters import count_bits
 from pprl.lab.risk.judge import Finding
 from pprl.lab.risk.scene import NOBODY
 
@@ -83,15 +83,15 @@ def area(usual: Integers, found: Integers) -> float:
 
 def _related(scene: Scene, rows: Integers) -> Integers:
     """Return ``int64 (4, quadruples)``, places in ``rows``: those whose q-grams cancel best."""
-    grams = scene.population.grams[scene.truth[rows]]
-    sizes = np.asarray(grams.sum(axis=1))
+    grams = scene.population.vectors[scene.truth[rows]]
+    sizes = np.asarray(grams.power(2).sum(axis=1))
     alike = 2 * (grams @ grams.T).toarray() / np.maximum(sizes[:, None] + sizes, 1)
     one, two = np.triu_indices(len(rows), 1)
     pairs = np.flatnonzero(alike[one, two] < NOT_ALIKE)
     pairs = pairs[np.argsort(-alike[one, two][pairs], kind="stable")[:_PAIRS]]
     one, two = one[pairs], two[pairs]
     differ = abs(grams[one] - grams[two])
-    left = np.asarray(differ.sum(axis=1))
+    left = np.asarray(differ.power(2).sum(axis=1))
     rest = left[:, None] + left - 2 * (differ @ differ.T).toarray()
     first, second = np.triu_indices(len(one), 1)
     left_over = rest[first, second]

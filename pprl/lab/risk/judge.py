@@ -46,6 +46,9 @@ class Finding:
         Share of its guesses that were right; None where it doesn't guess persons.
     note
         One line more, in English, without any value of a record; empty for none.
+    own_control
+        Of a promise, which no scheme may break, plain Bloom filters neither: the same measurement
+        where it must succeed, with the key of the run. None: the control is another schema.
     """
 
     attack: str
@@ -56,6 +59,7 @@ class Finding:
     known: int = 0
     precision: float | None = None
     note: str = ""
+    own_control: float | None = None
 
 
 class Guessing(Protocol):

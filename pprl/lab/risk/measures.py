@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from pprl.compare.packing import count_bits
+from pprl.compare.filters import count_bits
 from pprl.lab.risk.distinguisher import Xor4
 from pprl.lab.risk.judge import BROKEN, Finding
 from pprl.lab.risk.patterns import Patterns

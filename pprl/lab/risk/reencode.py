@@ -22,8 +22,8 @@ import pyarrow as pa
 
 import pprl
 from pprl.buffers import fixed_rows, valid
+from pprl.compare.filters import count_bits
 from pprl.compare.measure import MILLION, measure_of
-from pprl.compare.packing import count_bits
 from pprl.encode.columns import open_data, resolve
 from pprl.encode.fields import Fields
 from pprl.encode.tokens import keyed_tokens
@@ -74,6 +74,8 @@ class CrossRun:
     def find(self, scene: Scene, known: Integers) -> list[Finding]:
         """Return ``in_common``, the share of equal values, and ``linked``, of records found again.
 
+        That values are equal under the same key is the control of the first.
+
         ``linked`` lays the two similarity graphs upon each other: first by the shape of each
         record's similarities, then by those to the pairs found so far. It needs no register at
         all, and no key helps against it.
@@ -81,11 +83,20 @@ class CrossRun:
         if self._data is None or self._schema is None:
             return []
         draw = np.random.default_rng([scene.seed, 42])
-        one, two = (
-            pprl.encode(self._data, self._schema, pprl.LinkageKey(draw.bytes(32))) for _ in range(2)
-        )
+        key, other = (pprl.LinkageKey(draw.bytes(32)) for _ in range(2))
+        one, same, two = (pprl.encode(self._data, self._schema, each) for each in (key, key, other))
         share = in_common(one, two)
-        found = [Finding(self.name, "in_common", share, 0.0, share > 0, len(known))]
+        found = [
+            Finding(
+                attack=self.name,
+                metric="in_common",
+                value=share,
+                chance=0.0,
+                broken=share > 0,
+                known=len(known),
+                own_control=in_common(one, same),
+            )
+        ]
         rows = np.flatnonzero(one.has_filter())[:LARGEST_GRAPH]
         if len(rows) > 1:
             again = _found_again(_similarities(one, rows), _similarities(two, rows))
@@ -156,7 +167,16 @@ class NikDictionary:
                 hits[place] += len(guess(niks_of_year) & tokens)
         blind, colluding = sum(hits[:-1]) / len(tokens), hits[-1] / len(tokens)
         return [
-            Finding(self.name, "hits", blind, 0.0, blind > 0, len(known), note=f"{size} NIKs"),
+            Finding(
+                attack=self.name,
+                metric="hits",
+                value=blind,
+                chance=0.0,
+                broken=blind > 0,
+                known=len(known),
+                note=f"{size} NIKs",
+                own_control=colluding,
+            ),
             Finding(
                 self.name,
                 "hits_with_key",

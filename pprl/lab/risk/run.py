@@ -1,8 +1,10 @@
 """Run attacks on schemas: each beside the same attack on plain Bloom filters, its control.
 
 An attack that doesn't break its control has failed: what it then says about another scheme is
-nothing, and is called that. Registers are simulated (or one is given), keys are thrown away,
-and no result names a record.
+nothing, and is called that. What no scheme may give away, plain Bloom filters neither, is a promise
+(equal values in two runs, NIKs opened without the key): its control is the same measurement with
+the key of the run, and it holds or it doesn't. Registers are simulated (or one is given), keys are
+thrown away, and no result names a record.
 
 >>> found = assess(["indonesia-tokens"], records=[60], known=[12], attacks=["similarity_profiles"],
 ...                quality=None)
@@ -12,7 +14,7 @@ and no result names a record.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -22,9 +24,9 @@ from pyarrow import csv
 
 from pprl.errors import ConfigError
 from pprl.lab.risk.attacks import ATTACKS, findings
+from pprl.lab.risk.quality import QUALITY, Quality, linked
 from pprl.lab.risk.scene import NOBODY, Population, Scene
 from pprl.lab.simulate import simulate
-from pprl.lab.tune import tune
 from pprl.schema import Schema
 
 if TYPE_CHECKING:
@@ -36,13 +38,27 @@ if TYPE_CHECKING:
     from pprl.lab.risk.judge import Finding
 
 Damage: TypeAlias = Literal["none", "clean", "dirty"]
-Verdict: TypeAlias = Literal["broken", "withstands", "failed"]
+Verdict: TypeAlias = Literal["broken", "withstands", "holds", "failed"]
+
+__all__ = [
+    "CONTROL",
+    "QUALITY",
+    "Assessment",
+    "Damage",
+    "Quality",
+    "Register",
+    "Row",
+    "Verdict",
+    "assess",
+    "attacked",
+    "beside",
+    "check",
+    "linked",
+    "made",
+]
 
 CONTROL = "indonesia"
 """The schema with plain Bloom filters that every attack has to break first."""
-QUALITY = (2_000, 8_000)
-"""Records of the two dirty registers on which F1 is measured."""
-_OVERLAP = 0.6
 _LEAST_RECORDS = 20
 _SHARE = 2  # at least as many records unknown as known
 
@@ -85,7 +101,8 @@ class Row:
     finding
         What was found.
     control
-        What the same attack found out about :data:`CONTROL`; the finding itself for that.
+        What the same attack found out about :data:`CONTROL`; the finding itself for that. Of a
+        promise, what it found out with the key of the run. None before :func:`beside`.
     """
 
     schema: str
@@ -98,30 +115,19 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """``broken``, ``withstands``, or ``failed`` for an attack that didn't break its control."""
+        """``broken``; ``failed`` where the control wasn't; else ``withstands``.
+
+        Of a promise ``holds`` instead of ``withstands``.
+        """
         if self.finding.broken:
             return "broken"
-        return "withstands" if self.control is not None and self.control.broken else "failed"
+        if self.control is None or not self.control.broken:
+            return "failed"
+        return "withstands" if self.finding.own_control is None else "holds"
 
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**asdict(self), "verdict": self.verdict}
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well a schema links two dirty registers.
-
-    Attributes
-    ----------
-    f1
-        With the best thresholds that labels can show.
-    estimated_f1
-        With thresholds found without labels.
-    """
-
-    f1: float
-    estimated_f1: float
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,7 @@ def assess(
     with TemporaryDirectory(prefix="pprl-risk-") as folder:
         sizes = records if data is None else (len(Population.of(data, loaded[CONTROL])),)
         for size in sizes:
-            check(size, known)
+            check(size, known if any(one.needs_known for one in chosen) else ())
         total = len(sizes) + (quality is not None)
         for place, size in enumerate(sizes):
             register = (
@@ -284,7 +290,10 @@ def attacked(
 
 
 def beside(rows: Sequence[Row]) -> list[Row]:
-    """Put the control's finding into every row of the same attack, size and known pairs."""
+    """Put the control's finding into every row of the same attack, size and known pairs.
+
+    A promise brings its own.
+    """
     seen: dict[tuple[object, ...], int] = {}
     numbered = []
     for row in rows:
@@ -293,27 +302,16 @@ def beside(rows: Sequence[Row]) -> list[Row]:
         numbered.append(((*kind, place), row))
     controls = {kind: row.finding for kind, row in numbered if row.schema == CONTROL}
     return [
-        Row(
-            row.schema, row.scheme, row.bits, row.kappa, row.records, row.finding,
-            controls.get(kind),
-        )
+        replace(row, control=_own_control(row.finding) or controls.get(kind))
         for kind, row in numbered
-    ]  # fmt: skip
+    ]
 
 
-def linked(
-    names: Sequence[str], sizes: tuple[int, int], seed: int, folder: Path
-) -> dict[str, Quality]:
-    """Measure how well schemas link two dirty registers of which each knows only its own."""
-    out = folder / "quality"
-    out.mkdir(parents=True, exist_ok=True)
-    done = simulate(sizes, overlap=_OVERLAP, damage="dirty", seed=seed, out=out, force=True)
-    with_filters = [name for name in names if Schema.load(name).scheme != "tokens"]
-    result = tune(with_filters, done.paths, done.truth_path, seed=seed)
-    return {
-        each.name: Quality(each.curve.best().score.f1 or 0.0, each.estimated.score.f1 or 0.0)
-        for each in result.schemas
-    }
+def _own_control(finding: Finding) -> Finding | None:
+    if finding.own_control is None:
+        return None
+    value = finding.own_control
+    return replace(finding, value=value, broken=value > finding.chance, own_control=None)
 
 
 def _chosen(names: Sequence[str]) -> list[Attack]:

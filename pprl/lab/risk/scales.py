@@ -56,9 +56,7 @@ class Scales:
         self.rows: Integers = known[scene.has_filter[known]]
         self.persons: Integers = scene.truth[self.rows]
         self.hardened = scene.header.scheme == "hardened"
-        population = scene.population
-        grams = population.grams if population.weighted is None else population.weighted
-        self._grams = grams.astype(np.float32)
+        self._grams = scene.population.vectors.astype(np.float32)
         squares = np.asarray(self._grams.power(2).sum(axis=1), dtype=np.float32).ravel()
         self._weights: Floats = np.maximum(squares, 1e-9)
 

@@ -15,14 +15,14 @@ makes the same, and the q-grams of every person, field by field, with the softwa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 import pprl
 from pprl.compare.measure import measure_of
@@ -31,6 +31,7 @@ from pprl.encode.encoder import texts_of
 from pprl.encode.fields import Fields
 from pprl.encode.hardened import HardenedFilters
 from pprl.normalise.name import NameNormaliser
+from pprl.schema.feature import BitsPerToken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
     from pprl.compare.measure import Measure
     from pprl.encoded import EncodedSet, Header
     from pprl.schema import Schema
+    from pprl.schema.feature import Feature
 
     Integers = NDArray[np.int64]
     Words = NDArray[np.uint64]
 
 NOBODY = -1
+_MOST_WEIGHT = 255
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,10 @@ class Population:
         Field of the schema -> what it holds, as text (names read as words: without spaces).
     tokens, blocks
         Kind or pass -> classes, made from plain values as the agency makes them.
-    weighted : csr_array, as grams
-        The weight that each q-gram has in a hardened filter.
+    weighted : csr_array (n, q-grams or one more), float64
+        Vectors whose products are what two filters have in common. Hardened filters: the weight of
+        each q-gram in the vote, and in a last column the constant one that makes even sums odd.
+        Bloom filters: the square root of the bits that each q-gram sets. None: as ``grams``.
     """
 
     grams: csr_array
@@ -95,6 +100,11 @@ class Population:
 
     def __len__(self) -> int:
         return int(self.grams.shape[0])
+
+    @property
+    def vectors(self) -> csr_array:
+        """What filters are compared by: ``weighted``, or ``grams`` where there is none."""
+        return self.grams if self.weighted is None else self.weighted
 
     @classmethod
     def of(cls, data: str | Path | pa.Table, schema: Schema) -> Self:
@@ -116,7 +126,9 @@ class Population:
         }
         fields = Fields(columns, table.num_rows, NameNormaliser(), schema.dates_until)
         texts = texts_of(fields, schema.features)
-        listed = HardenedFilters(schema.features, bytes(32), kappa=1, bits=64)
+        hardened = schema.scheme == "hardened"
+        features = schema.features if hardened else [_by_bits(one) for one in schema.features]
+        listed = HardenedFilters(features, bytes(32), kappa=1, bits=64)
         offsets, rows = np.zeros(table.num_rows + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
         weights = np.empty(0, dtype=np.uint8)
         if schema.features:  # schemas of tokens alone have none
@@ -128,12 +140,26 @@ class Population:
         places = person[first], rows[first].astype(np.int64)
         grams = csr_array((np.ones(len(first)), places), shape=shape)
         weighted = csr_array((weights[first].astype(np.float64), places), shape=shape)
+        if hardened:
+            constant: NDArray[np.float64] = (weighted.sum(axis=1) + 1) % 2
+            weighted = csr_array(hstack([weighted, csr_array(constant[:, None])]))
+        else:
+            weighted = csr_array(weighted.sqrt())
         joined = {
             one.name: fields.joined(one.column) for one in schema.features if one.reading == "words"
         }
         tokens = {one.kind: Classes.by(fields.token_text(one.of)) for one in schema.tokens}
         blocks = {one.name: Classes.by(fields.token_text(one.of)) for one in schema.blocks}
         return cls(grams, {**texts, **joined}, tokens, blocks, weighted)
+
+
+def _by_bits(feature: Feature) -> Feature:
+    """Return a feature of a Bloom filter with the bits that a q-gram sets as its weight."""
+    strategy = feature.strategy
+    if not isinstance(strategy, BitsPerToken):
+        return feature
+    low = None if strategy.low is None else min(strategy.low, _MOST_WEIGHT)
+    return replace(feature, weight=min(strategy.bits, _MOST_WEIGHT), low_weight=low)
 
 
 @dataclass(frozen=True)

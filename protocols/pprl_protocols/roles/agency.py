@@ -11,12 +11,14 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from pprl.encode.encoder import Encoder
 from pprl.encode.pipeline import encode_table
 from pprl.encoded import write_batches
 from pprl.errors import InputError, PeerError
 from pprl_protocols import attributes, limits, merkle, release, repeats, tables
-from pprl_protocols.joining import joined
+from pprl_protocols.joining import joined_parts
 from pprl_protocols.messages import Encodings, Receipt, Result
 from pprl_protocols.pseudonyms import Pseudonyms, drawn, shuffled
 from pprl_protocols.result import COLUMNS, ResultFile
@@ -28,8 +30,6 @@ from pprl_protocols.runkey import signs_digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import pyarrow as pa
 
     from pprl.catalogue import Language
     from pprl.encode.columns import Resolved
@@ -140,21 +140,39 @@ def _pseudonyms(session: Session, encoded: EncodedSet, beside: Beside) -> Pseudo
 def _shuffle(encoded: EncodedSet, pseudonyms: Pseudonyms, plain: Path) -> str:
     """Write the records under pseudo-IDs; return the root over them."""
     header, batches = shuffled(encoded, pseudonyms)
-    digests: list[bytes] = []
+    growing = merkle.Growing()
 
     def hashed() -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            digests.append(merkle.digests(batch))
+            growing.add(merkle.digests(batch))
             yield batch
 
     write_batches(plain, header, encoded.table.schema, hashed())
-    return merkle.Tree(b"".join(digests)).root
+    return growing.root
 
 
 def receive(session: Session, *, language: Language = "en") -> pa.Table:
-    """Open the result, check it against what was declared, and say so; return it joined.
+    """Open the result, check it against what was declared, and say so; return it joined, whole.
 
-    In mode ``count`` nothing can be joined: what is returned are the published tables.
+    Parameters and errors as for :func:`receive_parts`.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row or more for every own record, in the order of the own file: see
+        :func:`pprl_protocols.joining.joined`. In mode ``count``: :func:`published_tables`.
+    """
+    parts: list[pa.Table] = []
+    receive_parts(session, parts.append, language=language)
+    return pa.concat_tables(parts)
+
+
+def receive_parts(
+    session: Session, take: Callable[[pa.Table], None], *, language: Language = "en"
+) -> None:
+    """Open the result, check it against what was declared, hand it on joined, and say so.
+
+    In mode ``count`` nothing can be joined: what is handed on are the published tables.
 
     The result stays in the vault until the run is purged: a repeated call, after the receipt was
     sent, opens that and says nothing new, also after the card was destroyed.
@@ -163,14 +181,11 @@ def receive(session: Session, *, language: Language = "en") -> pa.Table:
     ----------
     session
         At the agency.
+    take
+        Called with one part of the table after the other, at least one; the receipt is sent after
+        the last.
     language
         Of the explanations.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row or more for every own record, in the order of the own file: see
-        :func:`pprl_protocols.joining.joined`. In mode ``count``: :func:`published_tables`.
 
     Raises
     ------
@@ -183,11 +198,12 @@ def receive(session: Session, *, language: Language = "en") -> pa.Table:
     if session.said("RECEIPT", session.me.name) is None:
         session.require("RECEIPT")
         receipt = _checked(session)
-    only_counts = session.agreement.disclosure.mode == "count"
-    table = published_tables(session) if only_counts else _joined(session, language)
+    if session.agreement.disclosure.mode == "count":
+        take(published_tables(session))
+    else:
+        _join(session, take, language)
     if receipt is not None:
         session.say(receipt)
-    return table
 
 
 def published_tables(session: Session) -> pa.Table:
@@ -278,15 +294,16 @@ def _kept(session: Session, folder: Path) -> ResultFile:
     return _result_file(session, plain)
 
 
-def _joined(session: Session, language: Language) -> pa.Table:
-    """Join the result that the vault keeps to own records."""
+def _join(session: Session, take: Callable[[pa.Table], None], language: Language) -> None:
+    """Join the result that the vault keeps to own records, part by part."""
     vault = session.home.vault
     with blobs.workshop(session) as folder:
         file = _kept(session, folder)
         with vault.reader(session.secret("pseudonyms")) as stream:
             pseudonyms = Pseudonyms.read(stream)
         beside = releasing.opened(session, file, pseudonyms)
-        return joined(file, pseudonyms, beside=beside, language=language)
+        for part in joined_parts(file, pseudonyms, beside=beside, language=language):
+            take(part)
 
 
 def _result_file(session: Session, plain: Path) -> ResultFile:

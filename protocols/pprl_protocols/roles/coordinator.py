@@ -41,9 +41,16 @@ def link(
     session: Session,
     *,
     threads: int | None = None,
+    memory: int | None = None,
+    work_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LinkInfo:
     """Open all encodings, compare them as agreed, and publish a sealed result for each agency.
+
+    Parameters
+    ----------
+    threads, memory, work_dir
+        As for :func:`pprl.link.link`; they change no result.
 
     Raises
     ------
@@ -59,12 +66,27 @@ def link(
     with blobs.workshop(session) as folder:
         sets = open_all(session, folder)
         compared = compare(
-            session.agreement, sets, seed=seed, folder=folder, threads=threads, progress=progress
-        )
+            session.agreement, sets, seed=seed, folder=folder, threads=threads, memory=memory,
+            work_dir=work_dir, progress=progress,
+        )  # fmt: skip
         # The mapped encodings are let go before their files are erased.
         del sets
         session.say(seal_results(session, compared))
     return compared.info
+
+
+def look_at(session: Session, look: Callable[[list[EncodedSet]], None]) -> None:
+    """Open all encodings, checked, for a look at what comparing them takes; nothing is said.
+
+    Raises
+    ------
+    WaitingError, PeerError
+        As :func:`link`.
+    """
+    session.require("RESULT")
+    with blobs.workshop(session) as folder:
+        # Nothing here holds on to them: mapped files can't be erased everywhere.
+        look(open_all(session, folder))
 
 
 def committed_seed(session: Session) -> bytes:
@@ -246,7 +268,7 @@ def open_encodings(session: Session, name: str, folder: Path) -> EncodedSet:
         raise PeerError("protocol.other_form", party=name)
     if limits.record_bucket(len(encoded)) != message.records:
         raise PeerError("protocol.wrong_encodings", party=name)
-    if merkle.Tree.of(encoded).root != message.root:
+    if merkle.root_of(encoded) != message.root:
         raise PeerError("protocol.wrong_root", party=name)
     return encoded
 

@@ -8,7 +8,7 @@ Both owners of a pair then compute which families belong together, each by itsel
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,20 +17,21 @@ from pprl.compare.measure import MILLION
 from pprl.decide.families import link_families
 from pprl.encoded import STRATUM, EncodedSet
 from pprl_protocols import attributes, release
-from pprl_protocols.attributes import Sealer
-from pprl_protocols.id_rows import hex_ids, words
+from pprl_protocols.attributes import CARD_BYTES, HANDLE_BYTES, Sealer
+from pprl_protocols.id_rows import ID_BYTES, hex_ids, words
 from pprl_protocols.release import Handles, card_rows
 from pprl_protocols.result_file import ACCEPT, numbers, raw_ids
 from pprl_protocols.roles.signing import contribution, kept
 from pprl_protocols.runkey import attribute_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from pprl_protocols.attributes import Layout, Opened
-    from pprl_protocols.id_rows import Places
+    from pprl_protocols.attributes import Layout
+    from pprl_protocols.id_rows import Places, Rows
     from pprl_protocols.pseudonyms import Pseudonyms
     from pprl_protocols.release import Beside
     from pprl_protocols.result_file import ResultFile
@@ -41,6 +42,7 @@ _SECRET_BYTES = 32
 _CARD, _HEAD = 1, 2  # bits of the first byte that travels beside a handle
 _STRONG = 99 * MILLION // 100
 _NO_TOKEN = ("filter", "contradicted")
+_ROWS = 1 << 16
 
 
 def attach(
@@ -101,39 +103,100 @@ def opened(session: Session, file: ResultFile, pseudonyms: Pseudonyms) -> pa.Tab
     layouts = attributes.layouts_from(agreement, me)
     if not layouts:
         return None
-    count = len(file.table)
-    party, accepted = numbers(file.table, "party"), numbers(file.table, "band") == ACCEPT
-    names = list(dict.fromkeys(name for one in layouts.values() for name, _ in one.columns))
-    values = {name: np.full(count, None, dtype=object) for name in names}
-    family = np.full(count, None, dtype=object)
-    members = np.zeros(count, dtype=np.int32)
     pairs = kept(session).pairs
-    for sender, layout in sorted(layouts.items()):
-        rows = np.flatnonzero(accepted & (party == file.header.parties.index(sender)))
-        sealer = _sealer(session, pairs[sender], layout, sender, me)
-        blobs = file.table.column("attributes").take(pa.array(rows)).to_pylist()
-        found = sealer.open(blobs)
-        for name, texts in found.values.items():
-            values[name][rows] = texts.to_numpy(zero_copy_only=False)
-        if agreement.disclosure.families:
-            family[rows], members[rows] = _families(session, file, rows, pseudonyms, sender, found)
-    columns: dict[str, pa.Array] = {}
+    party, accepted = numbers(file.table, "party"), numbers(file.table, "band") == ACCEPT
+    matched = {
+        name: _Matched.of(
+            np.flatnonzero(accepted & (party == file.header.parties.index(name))),
+            _sealer(session, pairs[name], layout, name, me),
+        )
+        for name, layout in sorted(layouts.items())
+    }
+    names = list(dict.fromkeys(name for one in layouts.values() for name, _ in one.columns))
+    # A part at a time: what Python holds of a record is many times what it says.
+    parts = [
+        _opened(column, start, matched.values(), names)
+        for start, column in _parts(file.table.column("attributes"))
+    ]
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     if agreement.disclosure.families:
-        columns["family"] = pa.array(family, pa.string())
-        columns["family_members"] = pa.array(members, mask=members == 0)
-    columns |= {name: pa.array(texts, pa.string()) for name, texts in values.items()}
+        columns |= _families(session, file, matched, pseudonyms)
+    columns |= {
+        name: pa.chunked_array([part[name] for part in parts], pa.string()) for name in names
+    }
     return pa.table(columns)
 
 
+class _Matched(NamedTuple):
+    """The matches with one other agency, and what comes to light about its families.
+
+    ``rows`` of the result, int64 (n,); ``handles`` and ``cards`` as
+    :class:`pprl_protocols.attributes.Opened` has them.
+    """
+
+    rows: Places
+    sealer: Sealer
+    handles: Rows
+    cards: Rows
+
+    @classmethod
+    def of(cls, rows: Places, sealer: Sealer) -> Self:
+        """Make room for them."""
+        handles, cards = (
+            np.empty((len(rows), width), dtype=np.uint8) for width in (HANDLE_BYTES, CARD_BYTES)
+        )
+        return cls(rows, sealer, handles, cards)
+
+
+def _parts(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
+    """Yield the column in pieces, each with the row at which it starts."""
+    start = 0
+    for chunk in column.chunks:
+        for at in range(0, len(chunk), _ROWS):
+            piece = chunk.slice(at, _ROWS)
+            yield start, piece
+            start += len(piece)
+
+
+def _opened(
+    column: pa.Array, start: int, matched: Iterable[_Matched], names: Sequence[str]
+) -> dict[str, pa.Array]:
+    """Open some blobs; return the attributes of these rows, and note handles and cards."""
+    values = {name: np.full(len(column), None, dtype=object) for name in names}
+    for one in matched:
+        low, high = np.searchsorted(one.rows, (start, start + len(column)))
+        inside = one.rows[low:high] - start
+        found = one.sealer.open(column.take(pa.array(inside)).to_pylist())
+        one.handles[low:high], one.cards[low:high] = found.handles, found.cards
+        for name, texts in found.values.items():
+            values[name][inside] = texts.to_numpy(zero_copy_only=False)
+    return {name: pa.array(texts, pa.string()) for name, texts in values.items()}
+
+
 def _families(
-    session: Session,
-    file: ResultFile,
-    rows: Places,
-    pseudonyms: Pseudonyms,
-    sender: str,
-    found: Opened,
-) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Match families with one other agency: the pair's name and size for each of some rows."""
+    session: Session, file: ResultFile, matched: Mapping[str, _Matched], pseudonyms: Pseudonyms
+) -> dict[str, pa.Array]:
+    """Match families with each other agency; return what is known of every row's family."""
+    count = len(file.table)
+    place = np.full(count, -1, dtype=np.int64)
+    members = np.zeros(count, dtype=np.int32)
+    names: list[Rows] = [np.empty((0, ID_BYTES), dtype=np.uint8)]
+    for sender, one in matched.items():
+        name, size, pair = _pairs(session, file, one, pseudonyms, sender)
+        known = np.flatnonzero(pair >= 0)
+        place[one.rows[known]] = pair[known] + sum(map(len, names))
+        members[one.rows[known]] = size[pair[known]]
+        names.append(name)
+    written = pa.chunked_array([hex_ids(each) for each in names]).combine_chunks()
+    found = written.take(pa.array(place, mask=place < 0)), pa.array(members, mask=members == 0)
+    return dict(zip(FAMILY_COLUMNS, found, strict=True))
+
+
+def _pairs(
+    session: Session, file: ResultFile, one: _Matched, pseudonyms: Pseudonyms, sender: str
+) -> tuple[Rows, NDArray[np.int64], Places]:
+    """Match families with one other agency: names and sizes of pairs, and each match's pair."""
+    rows = one.rows
     own = pseudonyms.rows_of(raw_ids(file.table, "id")[rows])
     mine = _handles(session).of(sender, pseudonyms.families[own])
     cards = card_rows(pseudonyms.cards[own])
@@ -142,16 +205,13 @@ def _families(
     token = np.array([name not in _NO_TOKEN for name in file.header.tiers])
     links = link_families(
         words(mine),
-        words(found.handles),
+        words(one.handles),
         strong=token[tier] | (precision >= _STRONG),
         numbers=words(match),
-        same_head=(cards[:, 0] & found.cards[:, 0] & _HEAD) > 0,
-        same_card=((cards[:, 0] & found.cards[:, 0] & _CARD) > 0)
-        & (cards[:, 1] == found.cards[:, 1]),
+        same_head=(cards[:, 0] & one.cards[:, 0] & _HEAD) > 0,
+        same_card=((cards[:, 0] & one.cards[:, 0] & _CARD) > 0) & (cards[:, 1] == one.cards[:, 1]),
     )
-    names = np.array([*hex_ids(match[links.first]).to_pylist(), None], dtype=object)
-    sizes = np.array([*(links.strong + links.medium), 0], dtype=np.int32)
-    return names[links.pair], sizes[links.pair]
+    return match[links.first], links.strong + links.medium, links.pair
 
 
 def _with_strata(encoded: EncodedSet, beside: Beside) -> EncodedSet:
