@@ -126,10 +126,12 @@ def _keyed(schema: Schema) -> list[tuple[str, ...]]:
 def _needed(schema: Schema) -> tuple[list[str], list[str]]:
     """Fields that must be there, and fields that may be; each once, in schema order."""
     needed = [feature.column for feature in schema.features if not feature.optional]
-    for parts in _keyed(schema):
-        needed += [_NIK if part in {"nik", "nik15"} else part for part in parts]
-    needed = list(dict.fromkeys(needed))
     optional = [feature.column for feature in schema.features if feature.optional]
+    for token in schema.tokens:
+        needed += [_NIK if part in {"nik", "nik15"} else part for part in token.of]
+    for block in schema.blocks:  # what a filter may do without, a block may, too
+        needed += [part for part in block.of if part not in optional]
+    needed = list(dict.fromkeys(needed))
     if "regency" in needed:  # the first four digits of a district code say it as well
         needed.remove("regency")
         optional += ["regency", "district"]

@@ -30,7 +30,7 @@ OVERLAP, DAMAGE, SEED = 0.6, "dirty", 7
 SAMPLED, RECALL = 2_000, 0.99
 # name: schema, candidates
 LINKS = {
-    "clk, one pass": ("indonesia-blocked", "blocks"),
+    "clk, two passes": ("indonesia-blocked", "blocks"),
     "hardened, one pass": ("indonesia-hardened-blocked", "blocks"),
     "clk, lsh": ("indonesia", "lsh"),
 }

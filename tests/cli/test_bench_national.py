@@ -10,7 +10,7 @@ import pytest
 from pprl.lab.evaluate import evaluate
 
 BENCH = Path(__file__).parents[1] / "bench"
-LINK = "clk, one pass"
+LINK = "clk, two passes"
 STEPS = ["simulate", *(f"{LINK}: {step}" for step in (
     "encode a", "encode b", "link", "evaluate", "sample",
 ))]  # fmt: skip

@@ -69,5 +69,5 @@ def test_the_record_of_the_spec_is_made_of_the_grams_of_its_vector():
     row = {"id": ["1"], "nik": [None], "nama": ["ST. AMINAH"], "tgl_lahir": ["15-03-1990"]}
     schema = pprl.Schema.load("indonesia-hardened")
     table = pprl.encode(pa.table(row | {"jk": ["P"]}), schema, key).table
-    wanted = counted(grams_of(vectors()[1]), key.derive("hardened"), 4, 2048)
+    wanted = counted(grams_of(vectors()[1]), key.derive("hardened"), schema.kappa, 2048)
     assert [each.hex() for each in table["filter"].to_pylist()] == [wanted]
