@@ -13,6 +13,7 @@ reads them off the filters (:class:`pprl.candidates.lsh.Bands`); who compares
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from pprl.buffers import fixed_rows, valid
 from pprl.encoded import BLOCK_BYTES
+from pprl.threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 _TABLE_BITS = (16, 28)  # of a key, for a first look: from a table that stays in the cache
 _SPARSE_BITS = 4  # so that one entry in sixteen is taken
 _MUCH_SMALLER = 8
+_MANY = 1 << 20  # records; more are sorted in parts, on threads
+_PARTS = 8  # of the keys, by their first bits: about equal, since keys are as good as drawn
+_PART_SHIFT = np.uint64(61)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Passes(Protocol):
@@ -171,24 +177,48 @@ def joined(
         For both sides ``int64``: the rows with a common key, ``(n,)``, and where in them each of
         the common keys begins, ``(keys + 1,)``.
     """
+    parts = list(
+        in_order(partial(_joined_part, left, right, part) for part in _parts(left[0], right[0]))
+    )
+    (ours, our_sizes), (theirs, their_sizes) = (
+        tuple(np.concatenate([part[side][column] for part in parts]) for column in (0, 1))
+        for side in (0, 1)
+    )
+    starts = [np.append(0, np.cumsum(sizes)) for sizes in (our_sizes, their_sizes)]
+    return (ours, theirs), (starts[0], starts[1])
+
+
+def _parts(left: Words, right: Words) -> Sequence[int | None]:
+    """Return the parts of the keys that are sorted by themselves; None: all keys are one part."""
+    return range(_PARTS) if max(len(left), len(right)) > _MANY else (None,)
+
+
+def _joined_part(
+    left: tuple[Words, Flags], right: tuple[Words, Flags], part: int | None
+) -> tuple[tuple[Counts, Counts], tuple[Counts, Counts]]:
+    """Return, of the keys of one part, each side's rows, and how many have each common key."""
     sides = []
     for side_values, present in (left, right):
-        rows = np.flatnonzero(present)
+        rows = np.flatnonzero(present if part is None else present & _inside(side_values, part))
         keys = side_values[rows]
         order = np.argsort(keys)
         ordered = keys[order]
         first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
-        sides.append((rows[order], ordered[first], np.append(first, len(ordered))))
+        sides.append((rows[order], ordered[first], np.diff(np.append(first, len(ordered)))))
     common = np.intersect1d(sides[0][1], sides[1][1], assume_unique=True)
-    (ours, our_starts), (theirs, their_starts) = (_only(*side, common) for side in sides)
-    return (ours, theirs), (our_starts, their_starts)
+    one, other = (_only(*side, common) for side in sides)
+    return one, other
 
 
-def _only(rows: Counts, keys: Words, starts: Counts, common: Words) -> tuple[Counts, Counts]:
+def _inside(keys: Words, part: int) -> Flags:
+    inside: Flags = keys >> _PART_SHIFT == np.uint64(part)
+    return inside
+
+
+def _only(rows: Counts, keys: Words, sizes: Counts, common: Words) -> tuple[Counts, Counts]:
     """Leave out the rows whose key the other side hasn't."""
-    sizes = np.diff(starts)
     wanted = np.isin(keys, common, assume_unique=True)
-    return rows[np.repeat(wanted, sizes)], np.append(0, np.cumsum(sizes[wanted]))
+    return rows[np.repeat(wanted, sizes)], sizes[wanted]
 
 
 def pairs_in_blocks(left: Blocks, right: Blocks) -> int:
@@ -209,8 +239,24 @@ def block_sizes(left: Blocks, right: Blocks, place: int) -> tuple[Counts, Counts
 
 def _agreeing(left: Blocks, right: Blocks, passes: Sequence[int]) -> int:
     """Return how many pairs agree in all of some passes."""
-    (_, ours), (_, theirs), (at, other_at) = _common(*_values(left, right, passes))
-    return int((ours[at] * theirs[other_at]).sum())
+    ours, theirs = _values(left, right, passes)
+    alone = left is right
+    return sum(
+        in_order(
+            partial(_agreeing_part, ours, None if alone else theirs, part)
+            for part in _parts(ours, theirs)
+        )
+    )
+
+
+def _agreeing_part(left: Words, right: Words | None, part: int | None) -> int:
+    """Return how many pairs of some keys are equal; with ``right`` None, of the left ones."""
+    ours = left if part is None else left[_inside(left, part)]
+    if right is None:
+        return int((np.unique(ours, return_counts=True)[1] ** 2).sum())
+    theirs = right if part is None else right[_inside(right, part)]
+    (_, n_ours), (_, n_theirs), (at, other_at) = _common(ours, theirs)
+    return int((n_ours[at] * n_theirs[other_at]).sum())
 
 
 def _common(
@@ -227,17 +273,12 @@ def _values(left: Blocks, right: Blocks, passes: Sequence[int]) -> tuple[Words, 
     if len(passes) == 1:
         (ours, here), (theirs, there) = shared_keys(left.keys(passes[0]), right.keys(passes[0]))
         return ours[here], theirs[there]
-    sides = [
-        (each.present[list(passes)].all(axis=0), each.values[list(passes)])
-        for each in (left, right)
-    ]
-    n_left = int(sides[0][0].sum())
-    codes = np.zeros(n_left + int(sides[1][0].sum()), dtype=np.int64)
-    for place in range(len(passes)):
-        together = np.concatenate([values[place][present] for present, values in sides])
-        _, places = np.unique(together, return_inverse=True)
-        # Renumbered after each pass, so that it never overflows.
-        codes = codes * (int(places.max(initial=0)) + 1) + places
-        codes = np.unique(codes, return_inverse=True)[1]
-    ours, theirs = np.split(codes.astype(np.uint64), [n_left])
-    return ours, theirs
+    found = []
+    for each in (left, right):
+        present = each.present[list(passes)].all(axis=0)
+        # Keys are as good as drawn: different ones don't meet in a sum of odd multiples.
+        mixed = np.zeros(int(present.sum()), dtype=np.uint64)
+        for place in passes:
+            mixed = mixed * _ODD + each.values[place][present]
+        found.append(mixed)
+    return found[0], found[1]

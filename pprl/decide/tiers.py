@@ -290,7 +290,9 @@ def n_comparable(left: Side, right: Side, left_rows: Integers, right_rows: Integ
     """
     if left.blocks is None or right.blocks is None:
         return len(left_rows) * len(right_rows)
-    return pairs_in_blocks(left.blocks[left_rows], right.blocks[right_rows])
+    ours = left.blocks[left_rows]
+    alone = left is right and left_rows is right_rows
+    return pairs_in_blocks(ours, ours if alone else right.blocks[right_rows])
 
 
 def with_filter(side: Side, is_open: Flags) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,11 +1,14 @@
 """However filters lie, are read and are interrupted, the pairs found in blocks are the same."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pprl.candidates import blocks as module
+from pprl.candidates import passes
 from pprl.candidates.blocks import blocked_pairs, runs
 from pprl.candidates.passes import Blocks, meeting, pairs_in_blocks
 from pprl.candidates.working import Work
@@ -175,3 +178,25 @@ def test_about_a_share_of_the_blocks_is_taken_and_each_whole():
     chosen = Blocks(keys[None], np.ones((1, 50_000), dtype=bool)).below(0.1)
     assert 0.08 < chosen.mean() < 0.12
     assert not np.intersect1d(keys[chosen], keys[~chosen]).size
+
+
+def test_keys_that_are_sorted_in_parts_meet_like_those_in_one(monkeypatch):
+    random = np.random.default_rng(1)
+    keys = random.integers(0, 2**64, 3_000, dtype=np.uint64)
+    sides = [
+        (keys[random.integers(0, 3_000, size)], random.random(size) < 0.9)
+        for size in (20_000, 50_000)
+    ]
+
+    def rows_by_key():
+        rows, starts = passes.joined(*sides)
+        return [
+            [sorted(each[first:stop].tolist()) for first, stop in pairwise(at)]
+            for each, at in zip(rows, starts, strict=True)
+        ]
+
+    one, other = (Blocks(values[None], present[None]) for values, present in sides)
+    whole = rows_by_key(), pairs_in_blocks(one, other), pairs_in_blocks(one, one)
+    monkeypatch.setattr(passes, "_MANY", 100)
+    assert (rows_by_key(), pairs_in_blocks(one, other), pairs_in_blocks(one, one)) == whole
+    assert len(whole[0][0]) > 2_900

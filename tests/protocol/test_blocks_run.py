@@ -65,7 +65,9 @@ def test_a_spot_check_shows_the_blocks_that_were_published(federation, answer):
     assert any(each[0] and len(bytes.fromhex(each[0])) == 8 for each in blocks)
 
 
-@pytest.mark.parametrize("blocks", [("ab" * 8,), ("ab" * 8, None), (None, None), (), ("ab" * 8,) * 3])
+@pytest.mark.parametrize(
+    "blocks", [("ab" * 8,), ("ab" * 8, None), (None, None), (), ("ab" * 8,) * 3]
+)
 def test_other_blocks_than_those_published_are_found(federation, answer, blocks):
     drawn, given = answer
     place = next(at for at, one in enumerate(given.records) if any(one.blocks))

@@ -69,7 +69,6 @@ _EVEN = 0.5
 _FAR_BELOW = 10  # bins
 _BELOW_CROWDED = 20  # bins
 _LEAST_FREE = 1e-3
-_FEW_FREE = 5  # pairs
 _ENOUGH_CHANCE = 3_000  # pairs of different people, to see how fast they get rarer
 _HOPELESS = 0.02  # local precision; well below what goes to review
 
@@ -337,9 +336,6 @@ class Estimator:
             # Far below the bar chance pairs take each other's records, and those of matches too:
             # what that leaves of either says nothing about a pair.
             low = max(bin_of(shifts[each.tier] + even) - _FAR_BELOW, self._first)
-            # Where hardly any was seen free, nothing is told either: least of all that all is right.
-            told = int(np.searchsorted(free, min(_FEW_FREE / max(len(lost), 1), 1.0)))
-            low = min(max(low, told), TOP)
             free[:low] = free[low]
             local = rising(right, mixture.null[each.tier] * free, self._first)
             curves.append(TierCurve(each.tier, histogram(kept), right, null, local, by_null=True))
