@@ -20,6 +20,8 @@ Rows: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 NO_FILTER = -1
+_STRONGEST = np.int64(1 << 21)  # beyond any similarity in millionths
+_RANK_BITS = np.int64(40)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,21 @@ class Pairs:
         # One key: NumPy sorts 64-bit numbers with vector instructions, two keys without.
         key = self.left.astype(np.int64) << np.int64(31) | self.right
         return self[np.argsort(key)]
+
+    def strongest_first(self) -> Integers:
+        """Return ``int64 (n,)``: places by descending similarity, equal ones by left, right row.
+
+        >>> pairs = Pairs.of(np.array([1, 0, 0]), np.array([0, 1, 0]), np.array([9, 8, 9]))
+        >>> pairs.strongest_first()
+        array([2, 0, 1])
+        """
+        # Two sorts of single numbers: many times as fast as one by three columns.
+        place = np.argsort(self.left.astype(np.int64) << np.int64(31) | self.right)
+        weakness = (_STRONGEST - self.similarity[place].astype(np.int64)) << _RANK_BITS
+        weakness |= np.arange(len(place))
+        weakness.sort()
+        order: Integers = place[weakness & ((np.int64(1) << _RANK_BITS) - 1)]
+        return order
 
     def __getitem__(self, chosen: np.ndarray) -> Pairs:
         return Pairs(self.left[chosen], self.right[chosen], self.similarity[chosen])

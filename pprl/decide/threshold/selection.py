@@ -58,7 +58,7 @@ class Taken:
 
         ``similarity`` of the pairs is their strength, unless one is given for all.
         """
-        order = np.lexsort((pairs.right, pairs.left, -pairs.similarity.astype(np.int64)))
+        order = pairs.strongest_first()
         given = pairs.similarity.astype(np.int64)
         if strength is not None:
             given = np.full(len(pairs), strength, dtype=np.int64)
