@@ -14,6 +14,7 @@ Prints a table in Markdown; asserts nothing.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import math
 import os
@@ -62,6 +63,14 @@ class Bench:
         """Do what isn't done yet; return whether all of it went well."""
         self._refuse_disk()
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                sys.exit(f"another run is at work in {self.folder}")
+            return self._run()
+
+    def _run(self):
         if self._notes.exists():
             noted = [json.loads(line) for line in self._notes.read_text().splitlines()]
             self.done = {each["step"]: each for each in noted if each["sizes"] == self.sizes}

@@ -26,7 +26,7 @@ def run(tmp_path_factory):
     """The folder of a finished example, and what was printed."""
     folder = tmp_path_factory.mktemp("four")
     done = subprocess.run(
-        [shutil.which("bash"), str(EXAMPLE / "run.sh"), "four", "150"], cwd=folder, env=ENVIRONMENT,
+        [shutil.which("bash"), str(EXAMPLE / "run.sh"), "four", "400"], cwd=folder, env=ENVIRONMENT,
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

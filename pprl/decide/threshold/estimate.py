@@ -69,6 +69,7 @@ _EVEN = 0.5
 _FAR_BELOW = 10  # bins
 _BELOW_CROWDED = 20  # bins
 _LEAST_FREE = 1e-3
+_FEW_FREE = 5  # pairs
 _ENOUGH_CHANCE = 3_000  # pairs of different people, to see how fast they get rarer
 _HOPELESS = 0.02  # local precision; well below what goes to review
 
@@ -331,6 +332,8 @@ class Estimator:
             kept = each.pairs.similarity[matched[start:stop]]
             start = stop
             free = share_free(lost, middle - shifts[each.tier])
+            # That nobody was seen free doesn't say that chance is nowhere.
+            free = np.maximum(free, min(_FEW_FREE / max(len(lost), 1), 1.0))
             null = mixture.null[each.tier] * free
             right = mixture.matches[each.tier] * mixture.shape
             # Far below the bar chance pairs take each other's records, and those of matches too:

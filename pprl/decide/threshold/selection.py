@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 FREE = -(2**40)
 BEFORE_ALL = 2**40
-_FEW = 5  # pairs
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,11 @@ def share_free(taken: Counts, strength: Integers) -> Floats:
     Returns
     -------
     float64 (m,)
-        1 where there are no chance pairs to learn from; never less than a few pairs would be: that
-        nobody was seen free doesn't say that chance is nowhere.
-
-    >>> share_free(np.arange(10), np.array([-1, 4, 9])).tolist()
-    [0.5, 0.5, 1.0]
+        1 where there are no chance pairs to learn from.
     """
     if not len(taken):
         return np.ones(len(strength))
-    share = np.searchsorted(np.sort(taken), strength, side="right") / len(taken)
-    return np.maximum(share, min(_FEW / len(taken), 1.0))
+    return np.searchsorted(np.sort(taken), strength, side="right") / len(taken)
 
 
 @compiled
