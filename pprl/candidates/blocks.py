@@ -193,8 +193,8 @@ class _Pass(Generic[Keys]):
         if how.work is None:
             return None
         asked = f"{self._place} {how.measure!r} {how.threshold} {self._chunk_size()}".encode()
-        bits = (side.set_bits for side in self._sides)
-        return how.work.step([asked, *self._rows, *self._starts, *bits])
+        contents = (side.content(how.threads) for side in self._sides)
+        return how.work.step([asked, *self._rows, *self._starts, *contents])
 
     def _chunk_size(self) -> tuple[int, int]:
         if self._how.held is None:
